@@ -159,6 +159,9 @@ func checkLabel(label string) error {
 	if _, ok := classifyDomain(label); ok {
 		return nil
 	}
+	if isASCII(label) {
+		return &Error{Part: PartDomain, Reason: "holds a label that is not valid in DNS"}
+	}
 	if prepared, err := labelClass.String(label); err != nil || prepared != label {
 		return &Error{Part: PartDomain, Reason: "holds a character that is not allowed there"}
 	}
@@ -166,6 +169,15 @@ func checkLabel(label string) error {
 		return &Error{Part: PartDomain, Reason: "holds a label that is not valid in DNS"}
 	}
 	return nil
+}
+
+func isASCII(s string) bool {
+	for i := range len(s) {
+		if s[i] >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
 }
 
 // prepareIPv6 reads an IP literal (RFC 3986 §3.2.2) and writes it in the form of RFC 5952, so that one address has
