@@ -1,0 +1,92 @@
+package stream
+
+import (
+	"context"
+	"time"
+
+	"godwit/jid"
+	"godwit/link"
+	"godwit/sasl"
+	"godwit/xmlstream"
+)
+
+// Pin is what a client remembers about a server it has signed in to, to notice
+// when somebody weakens the next connection. The zero value pins nothing.
+type Pin struct {
+	TLS            bool           // had encryption
+	Mechanism      sasl.Mechanism // the mechanism used, its strength is the least accepted
+	ChannelBinding bool           // -PLUS was used and must be again
+}
+
+// ClientConfig says how a client signs in.
+type ClientConfig struct {
+	// JID is the account; a resource part is the one wished for in legacy
+	// bind and the tag in Bind 2.
+	JID      jid.JID
+	Password string
+
+	// AllowUnencrypted permits sign-in without TLS; AllowPlain the PLAIN
+	// mechanism (never without TLS).
+	AllowUnencrypted bool
+	AllowPlain       bool
+	Pin              Pin
+
+	UserAgent UserAgent
+	Tag       string // Bind 2 tag, a short name of the software
+	Lang      string
+
+	Carbons  bool // enable carbons inline when the server can (else ClientSession.Carbons is false)
+	Inactive bool
+	NoSM     bool // do not ask for XEP-0198
+	// Resume, when not nil, is the session to continue.
+	Resume *Resumption
+
+	Limits          *xmlstream.Limits
+	MaxUnacked      int // bytes; 4 MiB
+	RequestAckEvery int // stanzas; 16
+}
+
+// Resumption is what a client keeps to continue a session. It stays valid
+// after a failed attempt.
+type Resumption struct {
+	ID         string // XEP-0198 SM-ID
+	JID        jid.JID
+	Management *Management // from Stream.Detach
+	Location   string      // where the server would like to be dialled, or ""
+	Max        time.Duration
+}
+
+// ClientSession is what signing in brought.
+type ClientSession struct {
+	JID     jid.JID
+	Resumed bool
+	// Pin to use next time.
+	Pin Pin
+	// SMID is set when the session can be resumed; Max is how long.
+	SMID     string
+	Max      time.Duration
+	Location string
+	Carbons  bool // enabled inline
+	// Features as the server listed them after authentication.
+	Features xmlstream.Node
+	// Bound is Bind 2's <bound/>, with archive metadata if the server sent
+	// it; zero otherwise.
+	Bound xmlstream.Node
+	// Unresumed holds what the server had not acknowledged of a session that
+	// could not be resumed, in order; the caller resends by its own ids.
+	Unresumed []Sent
+}
+
+// Connect signs in over a link on which nothing has been said. It prefers
+// SASL2 with Bind 2, resumes cfg.Resume if it can and else binds a resource.
+// The context bounds all of it. On failure the link is closed and the error is
+// one of
+//   - *AuthError: the credentials were refused, or will be later (Temporary),
+//   - ErrTLSRequired, ErrDowngrade, ErrNoMechanism: signing in would be unsafe,
+//   - *Error with Remote set: a stream error; Host is set for see-other-host,
+//   - *BindError: signed in, but no resource was granted,
+//   - anything else: the link failed, or the server broke the protocol (an
+//     *Error of this end).
+func Connect(ctx context.Context, l link.Link, cfg *ClientConfig) (*Stream, *ClientSession, error) {
+	panic("unwritten")
+}

@@ -1,0 +1,160 @@
+package stream
+
+import (
+	"context"
+	"net/netip"
+	"time"
+
+	"godwit/jid"
+	"godwit/link"
+	"godwit/sasl"
+	"godwit/stanza"
+	"godwit/xmlstream"
+)
+
+// Authenticator finds what is needed to check a sign-in.
+type Authenticator interface {
+	// Lookup returns the stored keys of a user of the served domain. ok is
+	// false for an unknown or disabled user, who then fails exactly like a
+	// wrong password. An error becomes temporary-auth-failure. user is the
+	// normalised local part. It must be safe for concurrent use.
+	Lookup(ctx context.Context, domain, user string) (creds map[sasl.Hash]sasl.Credentials, ok bool, err error)
+}
+
+// AuthGuard limits how often credentials may be tried. Implementations are
+// shared by all connections and safe for concurrent use; AuthLimiter is one.
+type AuthGuard interface {
+	// Allow is asked before credentials are looked up, once the account is
+	// known (bare JID as claimed). False becomes temporary-auth-failure.
+	Allow(remote netip.Addr, account string) bool
+	// Report tells how an attempt ended. err is nil for success; otherwise it
+	// says for the log why it failed.
+	Report(remote netip.Addr, account string, mechanism sasl.Mechanism, err error)
+}
+
+// SMRequest is a request to acknowledge, and perhaps to resume later.
+type SMRequest struct {
+	Resume bool
+	Max    time.Duration // preferred time to keep the session, 0 = none given
+}
+
+// SMGrant answers an SMRequest.
+type SMGrant struct {
+	// ID is empty when the session can not be resumed; else from
+	// NewResumeID, bound by the Binder to this account.
+	ID  string
+	Max time.Duration // how long the session is kept, 0 = not told
+}
+
+// BindRequest asks for a resource for an authenticated client.
+type BindRequest struct {
+	// Stream is the new stream; its Peer() tells who asks. It may be kept and used for sending at once: what is sent before
+	// sign-in ends is held back and follows the answer.
+	Stream *Stream
+	// Resource the client wishes (legacy bind), or "". Not yet validated.
+	Resource string
+	// Bind2: the rest is meaningful. Offline messages are then not to be sent,
+	// the client asks its archive (XEP-0386 §3.2).
+	Bind2 bool
+	Tag   string // wished prefix of the resource, or ""
+	// Carbons are wanted from the first stanza on (XEP-0280).
+	Carbons bool
+	// Inactive: the session begins inactive (XEP-0352).
+	Inactive bool
+}
+
+// Bound answers a BindRequest.
+type Bound struct {
+	JID jid.JID
+	// Extra adds children to Bind 2's <bound/>, such as the archive's
+	// metadata (XEP-0313 §6); may be nil.
+	Extra func(*xmlstream.Encoder)
+}
+
+// Binder is the caller's registry of sessions. Its methods are called by the
+// goroutine that runs Accept or Read, at most one at a time per stream, and may
+// block for a bounded time.
+type Binder interface {
+	// Bind gives the client a full JID and applies the caller's conflict
+	// policy. An error that is a *stanza.Error is sent as it is (conflict,
+	// bad-request, resource-constraint …), any other becomes
+	// internal-server-error.
+	Bind(ctx context.Context, r BindRequest) (Bound, error)
+	// EnableSM is asked after Bind when the client wants acknowledgements.
+	// A *stanza.Error refuses.
+	EnableSM(ctx context.Context, s *Stream, r SMRequest) (SMGrant, error)
+	// Resume finds the session of previd, which must belong to account, takes
+	// it from the stream it may still be on (Close(Conflict), Detach) and
+	// returns its acknowledgement state and full JID. The account to compare
+	// with is s.Peer().Account. It fails with *ResumeError or any other error
+	// (then the client is told item-not-found).
+	// The new stream s may be kept and used for sending as with Bind.
+	Resume(ctx context.Context, s *Stream, previd string) (Resumed, error)
+}
+
+// Resumed is a session found by Binder.Resume.
+type Resumed struct {
+	JID        jid.JID
+	Management *Management
+}
+
+// ResumeError refuses a resumption.
+type ResumeError struct {
+	// Err is the condition sent; item-not-found when nil.
+	Err *stanza.Error
+	// H, if HasH, is how many stanzas of the ended session were handled, so
+	// that the client need not send those again (XEP-0198 §5).
+	H    uint32
+	HasH bool
+}
+
+func (e *ResumeError) Error() string { return "the session can not be resumed" }
+
+// ServerConfig says how a server receives clients. It is read-only once in use
+// and shared by all streams.
+type ServerConfig struct {
+	// Serves reports whether a domain is hosted here. Required.
+	Serves        func(domain jid.JID) bool
+	Authenticator Authenticator // required
+	Binder        Binder        // required
+	Guard         AuthGuard     // nil: attempts are bounded per stream only
+
+	// AllowUnencrypted permits sign-in without TLS, for tests and for links
+	// through a trusted proxy. SASL2 and PLAIN are not offered even then.
+	AllowUnencrypted bool
+	// Mechanisms offered, without -PLUS, which follows from the link; nil
+	// means the SCRAM family. PLAIN is offered only if listed, and only
+	// inside TLS.
+	Mechanisms []sasl.Mechanism
+	// SaltSecret makes salts of unknown users stable; at least 16 bytes,
+	// secret, the same for the lifetime of the domain. Required.
+	SaltSecret []byte
+
+	// Features adds features after authentication: roster versioning,
+	// subscription pre-approval, capabilities. May be nil.
+	Features func(p *Peer, e *xmlstream.Encoder)
+	NoSM     bool // do not offer XEP-0198
+
+	// HandshakeTimeout bounds everything until a resource is bound; 30 s.
+	HandshakeTimeout time.Duration
+	// MaxAuthAttempts per stream; 5 (RFC 6120 §6.4.5 recommends 2 to 5).
+	MaxAuthAttempts int
+	// PreAuthLimits until authenticated, Limits afterwards; defaults of
+	// package xmlstream.
+	PreAuthLimits, Limits *xmlstream.Limits
+	// MaxUnacked bounds what waits for acknowledgement, in bytes; 4 MiB.
+	MaxUnacked int
+	// RequestAckEvery asks the client for an acknowledgement after so many
+	// stanzas; 16. Silence is the owner's: Stream.RequestAck.
+	RequestAckEvery int
+}
+
+// Accept receives a client on a link on which nothing has been said: headers,
+// TLS, authentication, and a resource bound or a session resumed. It returns
+// when stanzas may flow. On failure the peer has been told (stream error), the
+// link is closed, and the error says for the log why; an error returned after
+// Binder.Bind or Binder.Resume succeeded does not exist: from then on failures
+// show in Read. The context ends the attempt early.
+func Accept(ctx context.Context, l link.Link, cfg *ServerConfig) (*Stream, error) {
+	panic("unwritten")
+}
