@@ -1,0 +1,36 @@
+package proc
+
+import "sync"
+
+// tail keeps the end of what is written to it. It is leaf data behind a mutex,
+// as several goroutines look at it.
+type tail struct {
+	mu      sync.Mutex
+	max     int
+	data    []byte
+	dropped bool
+}
+
+func newTail(maxBytes int) *tail { return &tail{max: maxBytes} }
+
+// Write never fails.
+func (k *tail) Write(b []byte) (int, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.data = append(k.data, b...)
+	if len(k.data) > 2*k.max { // trimmed rarely, so the cost per byte is constant
+		k.data = append(k.data[:0], k.data[len(k.data)-k.max:]...)
+		k.dropped = true
+	}
+	return len(b), nil
+}
+
+// String is what was kept, marked if the beginning is gone.
+func (k *tail) String() string {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.dropped {
+		return "[…]" + string(k.data)
+	}
+	return string(k.data)
+}
