@@ -1,0 +1,44 @@
+package xmlstream
+
+// Limits bounds what one peer can make a Reader hold or do. A field that is zero has the value of DefaultLimits, except
+// StreamBytes, where zero means no limit. Going over ends the stream with policy-violation.
+type Limits struct {
+	// StanzaBytes bounds one stanza (or stream header), as received and, separately, in canonical form.
+	StanzaBytes int
+	// StreamBytes bounds all bytes of one XML document, whitespace included; meant for the time before authentication.
+	StreamBytes int
+	// Depth bounds nesting; the stanza itself is at depth 1.
+	Depth int
+	// Attrs bounds the attributes of one element, namespace declarations included.
+	Attrs int
+	// Namespaces bounds the declarations in scope at one place, those of the stream header included.
+	Namespaces int
+	// Children bounds the direct child elements of one stanza.
+	Children int
+}
+
+// DefaultLimits suits an authenticated peer.
+func DefaultLimits() Limits {
+	return Limits{StanzaBytes: 256 << 10, Depth: 64, Attrs: 64, Namespaces: 64, Children: 256}
+}
+
+// PreAuthLimits suits a peer nobody has vouched for yet.
+func PreAuthLimits() Limits {
+	return Limits{StanzaBytes: 10 << 10, StreamBytes: 32 << 10, Depth: 8, Attrs: 32, Namespaces: 16, Children: 32}
+}
+
+func (l Limits) orDefaults() Limits {
+	d := DefaultLimits()
+	fill := func(v *int, def int) {
+		if *v <= 0 {
+			*v = def
+		}
+	}
+	fill(&l.StanzaBytes, d.StanzaBytes)
+	fill(&l.Depth, d.Depth)
+	fill(&l.Attrs, d.Attrs)
+	fill(&l.Namespaces, d.Namespaces)
+	fill(&l.Children, d.Children)
+	l.StreamBytes = max(l.StreamBytes, 0)
+	return l
+}
