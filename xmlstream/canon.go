@@ -290,6 +290,27 @@ func innerText(inner []byte, kids []Child) string {
 	return unescape(append(text, inner[at:]...), true)
 }
 
+// ChildText gives the text directly inside the child c of canonical content, without building a tree.
+func ChildText(inner []byte, c Child) string {
+	if c.Start < 0 || c.Start > c.End || c.End > len(inner) {
+		return ""
+	}
+	whole := inner[c.Start:c.End]
+	gt := bytes.IndexByte(whole, '>')
+	if gt < 1 || whole[gt-1] == '/' {
+		return ""
+	}
+	content := whole[gt+1 : max(gt+1, bytes.LastIndexByte(whole, '<'))]
+	if bytes.IndexByte(content, '<') < 0 {
+		return unescape(content, cap(inner) <= viewLimit)
+	}
+	kids, err := IndexChildren(content, "")
+	if err != nil {
+		return ""
+	}
+	return innerText(content, kids)
+}
+
 // unescape undoes canonical escaping. With view it may give a view on b.
 func unescape(b []byte, view bool) string {
 	amp := bytes.IndexByte(b, '&')

@@ -92,6 +92,12 @@ func AppendAttr(dst []byte, local, value string) []byte {
 	return append(dst, '\'')
 }
 
+// AppendValue writes s as it stands between the quotes of a canonical attribute.
+func AppendValue(dst []byte, s string) []byte {
+	dst, _ = appendEscaped(dst, s, escValue)
+	return dst
+}
+
 // AppendAttrs writes the attributes of one element, declaring prefixes as canonical form asks.
 func AppendAttrs(dst []byte, attrs []Attr) []byte {
 	for i := range attrs {

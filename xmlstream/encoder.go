@@ -195,6 +195,9 @@ func (e *Encoder) Err() error {
 	return e.err
 }
 
+// Balanced reports whether every element started here has been ended and no start tag is left open.
+func (e *Encoder) Balanced() bool { return len(e.stack) == 0 && !e.open }
+
 func (e *Encoder) closeTag() {
 	if e.open {
 		e.buf = append(e.buf, '>')
