@@ -1,0 +1,217 @@
+package udpmux
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/pion/stun/v4"
+)
+
+// maxQueued bounds the STUN messages waiting for one Conn. Checks repeat, so
+// what does not fit is dropped.
+const maxQueued = 128
+
+// connKey finds the Conn of an ICE agent: its local username fragment, and
+// which IP family it checks.
+type connKey struct {
+	fragment string
+	four     bool
+}
+
+// Conn is the part of the socket that one ICE agent uses in one IP family. It
+// is a net.PacketConn that carries STUN only: requests come in by username
+// fragment, responses to the Conn that sent the request. Two agents may check
+// the same remote address at the same time.
+type Conn struct {
+	mux   *Mux
+	key   connKey
+	local *net.UDPAddr
+
+	mu       sync.Mutex
+	queue    []datagram
+	deadline time.Time
+	refs     int
+	closed   bool
+	wake     chan struct{} // capacity 1: something changed
+}
+
+type datagram struct {
+	data []byte
+	from netip.AddrPort
+}
+
+// Family opens the Conn for an agent's local username fragment and one family.
+// Opening it again returns the same one; it ends with the last Close.
+func (m *Mux) Family(fragment string, local netip.AddrPort) (*Conn, error) {
+	local = canonical(local)
+	if fragment == "" || !local.IsValid() {
+		return nil, fmt.Errorf("udpmux: no connection for fragment %q at %v", fragment, local)
+	}
+	key := connKey{fragment, local.Addr().Is4()}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.closed {
+		return nil, ErrClosed
+	}
+	if c := m.conns[key]; c != nil {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.refs++
+		return c, nil
+	}
+	c := &Conn{mux: m, key: key, local: net.UDPAddrFromAddrPort(local), refs: 1, wake: make(chan struct{}, 1)}
+	m.conns[key] = c
+	return c, nil
+}
+
+// Drop ends both Conns of a fragment, however often they were opened.
+func (m *Mux) Drop(fragment string) {
+	for _, four := range []bool{true, false} {
+		m.mu.Lock()
+		c := m.conns[connKey{fragment, four}]
+		delete(m.conns, connKey{fragment, four})
+		m.mu.Unlock()
+		if c != nil {
+			c.shut()
+		}
+	}
+}
+
+// deliver queues a message, on the reading goroutine.
+func (c *Conn) deliver(packet []byte, from netip.AddrPort) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return
+	}
+	if len(c.queue) >= maxQueued {
+		c.mux.count.overflow.Add(1)
+		return
+	}
+	c.queue = append(c.queue, datagram{append([]byte(nil), packet...), from})
+	c.signal()
+}
+
+func (c *Conn) signal() {
+	select {
+	case c.wake <- struct{}{}:
+	default:
+	}
+}
+
+// ReadFrom returns the next message for this agent.
+func (c *Conn) ReadFrom(b []byte) (int, net.Addr, error) {
+	for {
+		c.mu.Lock()
+		if c.closed {
+			c.signal() // for the next reader
+			c.mu.Unlock()
+			return 0, nil, ErrClosed
+		}
+		if len(c.queue) > 0 {
+			next := c.queue[0]
+			c.queue[0] = datagram{}
+			if c.queue = c.queue[1:]; len(c.queue) > 0 {
+				c.signal()
+			} else {
+				c.queue = nil
+			}
+			c.mu.Unlock()
+			return copy(b, next.data), net.UDPAddrFromAddrPort(next.from), nil
+		}
+		deadline := c.deadline
+		c.mu.Unlock()
+		if err := c.wait(deadline); err != nil {
+			return 0, nil, err
+		}
+	}
+}
+
+func (c *Conn) wait(deadline time.Time) error {
+	if deadline.IsZero() {
+		<-c.wake
+		return nil
+	}
+	remaining := time.Until(deadline)
+	if remaining <= 0 {
+		return os.ErrDeadlineExceeded
+	}
+	timer := time.NewTimer(remaining)
+	defer timer.Stop()
+	select {
+	case <-c.wake:
+		return nil
+	case <-timer.C:
+		return os.ErrDeadlineExceeded
+	}
+}
+
+// WriteTo sends a STUN message; a request is remembered, so that its response
+// finds its way back.
+func (c *Conn) WriteTo(b []byte, to net.Addr) (int, error) {
+	remote, ok := addrPort(to)
+	if !ok {
+		return 0, fmt.Errorf("udpmux: cannot send to %v", to)
+	}
+	remote = canonical(remote)
+	c.mu.Lock()
+	closed := c.closed
+	c.mu.Unlock()
+	if closed {
+		return 0, ErrClosed
+	}
+	if class, id, ok := parseSTUNHeader(b); ok && class == stun.ClassRequest {
+		if err := c.mux.expect(id, owner{to: remote, conn: c}); err != nil {
+			return 0, err
+		}
+	}
+	return c.mux.socket.WriteToUDPAddrPort(b, remote)
+}
+
+// Close gives up one opening of the Conn.
+func (c *Conn) Close() error {
+	c.mu.Lock()
+	c.refs--
+	last := c.refs <= 0 && !c.closed
+	c.mu.Unlock()
+	if !last {
+		return nil
+	}
+	c.mux.mu.Lock()
+	if c.mux.conns[c.key] == c {
+		delete(c.mux.conns, c.key)
+	}
+	c.mux.mu.Unlock()
+	c.shut()
+	return nil
+}
+
+func (c *Conn) shut() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.closed = true
+	c.queue = nil
+	c.signal()
+}
+
+// LocalAddr is the address this Conn was opened for.
+func (c *Conn) LocalAddr() net.Addr { return c.local }
+
+// SetReadDeadline bounds ReadFrom, including one that waits now.
+func (c *Conn) SetReadDeadline(t time.Time) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.deadline = t
+	c.signal()
+	return nil
+}
+
+// SetDeadline is SetReadDeadline: sending a datagram does not wait.
+func (c *Conn) SetDeadline(t time.Time) error { return c.SetReadDeadline(t) }
+
+// SetWriteDeadline does nothing: sending a datagram does not wait.
+func (c *Conn) SetWriteDeadline(time.Time) error { return nil }

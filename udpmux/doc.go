@@ -1,0 +1,22 @@
+// Package udpmux shares one UDP socket between STUN, ICE and QUIC, and later
+// DTLS and TURN, so that one mapping in the router serves them all.
+//
+// What may enter: telling packets apart by their first byte (RFC 9443), handing
+// each kind to its owner, STUN Binding transactions that learn the socket's own
+// public address (RFC 8489 §6), buffer sizes, and the list of the addresses
+// from which QUIC packets are let in.
+//
+// What may not enter: what the owners do with their packets. Candidates,
+// introductions, certificates and connections belong to package peer/quic.
+//
+// QUIC runs on the real socket, so that its packets keep segmentation offload
+// and batched reads: Mux.QUIC is a quic.Transport whose reads pass through the
+// demultiplexer, and whose writes go straight to the kernel. The one goroutine
+// of that transport is the only reader of the socket.
+//
+//	            ┌── first byte 0–3 ─── STUN response ── by transaction ── Bind / Conn
+//	            │                      STUN request ─── by USERNAME ───── Conn (ICE)
+//	socket ─────┼── 20–63, 64–79 ───── a registered Handler (DTLS, TURN channels)
+//	            ├── 64–127, 192–255 ── QUIC, if the source was let in
+//	            └── the rest ───────── dropped and counted
+package udpmux

@@ -1,0 +1,5 @@
+//go:build !linux
+
+package udpmux
+
+func gsoExpected() bool { return false }

@@ -1,0 +1,263 @@
+package udpmux
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"os"
+	"sync"
+	"sync/atomic"
+
+	"github.com/quic-go/quic-go"
+)
+
+// ErrClosed is returned by everything on a closed Mux.
+var ErrClosed = fmt.Errorf("udpmux: %w", net.ErrClosed)
+
+// BufferSize is what the kernel is asked to hold in each direction, in bytes.
+// It is best effort: an ordinary user often gets less.
+const BufferSize = 4 << 20
+
+// Config says which socket to open. The zero value listens on a free port of
+// every address, IPv4 and IPv6.
+type Config struct {
+	// Address to bind; the zero value is the wildcard with a free port.
+	Address netip.AddrPort
+	// Logger receives start-up facts and unexpected errors, never a line per
+	// packet. Nil means silence.
+	Logger *slog.Logger
+}
+
+// Stats are totals since the socket was opened.
+type Stats struct {
+	STUN, DTLS, TURNChannel, QUIC uint64 // packets received, by kind
+	Unknown                       uint64 // dropped: no kind we know
+	Refused                       uint64 // dropped: QUIC from an address not let in
+	Unclaimed                     uint64 // dropped: nobody waits for this STUN message
+	Overflow                      uint64 // dropped: the owner does not keep up
+	ReceiveBuffer, SendBuffer     int    // bytes granted by the kernel; 0 when unknown
+}
+
+// Handler takes a datagram of a registered kind. It is called by the reading
+// goroutine: it must not block, and must copy what it keeps.
+type Handler func(packet []byte, from netip.AddrPort)
+
+// Mux is one shared socket. Safe for concurrent use.
+//
+// The reading goroutine belongs to the QUIC transport; everything it looks up
+// (conns, transactions, allowed sources, handlers) is leaf data under mu.
+type Mux struct {
+	socket    *net.UDPConn
+	local     netip.AddrPort
+	log       *slog.Logger
+	transport *quic.Transport
+
+	mu           sync.RWMutex
+	closed       bool
+	conns        map[connKey]*Conn
+	transactions transactions
+	allowed      map[netip.AddrPort]int // reference counts
+	turn         map[netip.AddrPort]int
+	handlers     [QUIC + 1]Handler
+
+	count struct {
+		kinds                        [QUIC + 1]atomic.Uint64
+		refused, unclaimed, overflow atomic.Uint64
+	}
+	receiveBuffer, sendBuffer int
+}
+
+// Listen opens the socket and starts reading. Close ends it.
+func Listen(config Config) (*Mux, error) {
+	logger := config.Logger
+	if logger == nil {
+		logger = slog.New(slog.DiscardHandler)
+	}
+	var address *net.UDPAddr
+	if config.Address.IsValid() {
+		address = net.UDPAddrFromAddrPort(config.Address)
+	}
+	network := "udp"
+	if config.Address.Addr().Is4() {
+		network = "udp4" // 0.0.0.0 must not become dual-stack
+	}
+	socket, err := net.ListenUDP(network, address)
+	if err != nil {
+		return nil, fmt.Errorf("udpmux: %w", err)
+	}
+	local := socket.LocalAddr().(*net.UDPAddr).AddrPort()
+	m := &Mux{
+		socket:  socket,
+		local:   netip.AddrPortFrom(local.Addr().Unmap(), local.Port()),
+		log:     logger,
+		conns:   make(map[connKey]*Conn),
+		allowed: make(map[netip.AddrPort]int),
+		turn:    make(map[netip.AddrPort]int),
+	}
+	// Failure leaves the kernel's default, which works, only less well.
+	_ = socket.SetReadBuffer(BufferSize)
+	_ = socket.SetWriteBuffer(BufferSize)
+	m.receiveBuffer, m.sendBuffer = bufferSizes(socket)
+	if m.receiveBuffer > 0 && m.receiveBuffer < BufferSize {
+		logger.Debug("udpmux: smaller receive buffer than asked for; fast transfers may lose packets",
+			"asked", BufferSize, "granted", m.receiveBuffer)
+	}
+	m.startTransport()
+	return m, nil
+}
+
+// startTransport hands the socket to QUIC, whose goroutine reads it from now on.
+func (m *Mux) startTransport() {
+	// quic-go wants 7 MB and otherwise complains on standard error by itself;
+	// the fact is in Stats and in our log instead.
+	const quiet = "QUIC_GO_DISABLE_RECEIVE_BUFFER_WARNING"
+	if _, set := os.LookupEnv(quiet); !set {
+		_ = os.Setenv(quiet, "true")
+	}
+	m.transport = &quic.Transport{
+		Conn: newFilteredConn(m),
+		// Long enough that ids of many connections never collide and cannot be
+		// guessed by somebody off the path.
+		ConnectionIDLength: 8,
+		// Version negotiation would answer strangers; both ends speak version 1.
+		DisableVersionNegotiationPackets: true,
+	}
+	// The transport starts reading with its first use. This use reads nothing:
+	// packets that are not QUIC never reach the transport.
+	cancelled, cancel := context.WithCancel(context.Background())
+	cancel()
+	_, _, _ = m.transport.ReadNonQUICPacket(cancelled, nil)
+}
+
+// QUIC is the transport on this socket, for Listen and Dial. Only packets from
+// addresses admitted with Allow reach it. It must not be closed by its users.
+func (m *Mux) QUIC() *quic.Transport { return m.transport }
+
+// LocalAddr is the address the socket is bound to; the wildcard where none was
+// asked for.
+func (m *Mux) LocalAddr() netip.AddrPort { return m.local }
+
+// Stats returns the totals so far.
+func (m *Mux) Stats() Stats {
+	return Stats{
+		STUN: m.count.kinds[STUN].Load(), DTLS: m.count.kinds[DTLS].Load(),
+		TURNChannel: m.count.kinds[TURNChannel].Load(), QUIC: m.count.kinds[QUIC].Load(),
+		Unknown: m.count.kinds[Unknown].Load(), Refused: m.count.refused.Load(),
+		Unclaimed: m.count.unclaimed.Load(), Overflow: m.count.overflow.Load(),
+		ReceiveBuffer: m.receiveBuffer, SendBuffer: m.sendBuffer,
+	}
+}
+
+// Close closes the socket, every Conn and every QUIC connection on it, and
+// returns when the reading goroutine has ended. Connections are cut without a
+// word: end them before. Further calls return nil.
+func (m *Mux) Close() error {
+	m.mu.Lock()
+	if m.closed {
+		m.mu.Unlock()
+		return nil
+	}
+	m.closed = true
+	conns := m.conns
+	m.conns = make(map[connKey]*Conn)
+	m.mu.Unlock()
+	for _, c := range conns {
+		c.shut()
+	}
+	return errors.Join(m.transport.Close(), m.socket.Close())
+}
+
+// Allow lets QUIC packets from an address in until release is called; several
+// holders may allow the same one. Addresses belong here when a connectivity
+// check has proven that the peer answers there, and not before.
+func (m *Mux) Allow(from netip.AddrPort) (release func()) {
+	return m.hold(m.allowed, canonical(from))
+}
+
+// TURNServer says that packets from this address whose first byte is 64 to 79
+// are TURN channel data and not QUIC, until release is called.
+func (m *Mux) TURNServer(server netip.AddrPort) (release func()) {
+	return m.hold(m.turn, canonical(server))
+}
+
+func (m *Mux) hold(counts map[netip.AddrPort]int, address netip.AddrPort) func() {
+	m.mu.Lock()
+	counts[address]++
+	m.mu.Unlock()
+	var once sync.Once
+	return func() {
+		once.Do(func() {
+			m.mu.Lock()
+			defer m.mu.Unlock()
+			if counts[address]--; counts[address] <= 0 {
+				delete(counts, address)
+			}
+		})
+	}
+}
+
+// Handle sends datagrams of a kind to a handler: DTLS or TURNChannel. A nil
+// handler drops them, which is how it starts. STUN and QUIC have their owners
+// here and cannot be handled.
+func (m *Mux) Handle(kind Kind, handler Handler) error {
+	if kind != DTLS && kind != TURNChannel {
+		return fmt.Errorf("udpmux: packets of kind %v cannot be handled elsewhere", kind)
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.handlers[kind] = handler
+	return nil
+}
+
+// WriteTo sends one datagram.
+func (m *Mux) WriteTo(packet []byte, to netip.AddrPort) error {
+	_, err := m.socket.WriteToUDPAddrPort(packet, to)
+	return err
+}
+
+// admit decides about one received datagram, on the reading goroutine. It
+// reports true when the packet is QUIC's; otherwise it has been dealt with.
+func (m *Mux) admit(packet []byte, from netip.AddrPort) bool {
+	if len(packet) == 0 {
+		return false
+	}
+	from = canonical(from)
+	first := packet[0]
+	fromTURN := false
+	if first >= 64 && first <= 79 {
+		m.mu.RLock()
+		fromTURN = m.turn[from] > 0
+		m.mu.RUnlock()
+	}
+	kind := Classify(first, fromTURN)
+	m.count.kinds[kind].Add(1)
+	switch kind {
+	case QUIC:
+		m.mu.RLock()
+		ok := m.allowed[from] > 0
+		m.mu.RUnlock()
+		if !ok {
+			m.count.refused.Add(1)
+		}
+		return ok
+	case STUN:
+		m.dispatchSTUN(packet, from)
+	case DTLS, TURNChannel:
+		m.mu.RLock()
+		handler := m.handlers[kind]
+		m.mu.RUnlock()
+		if handler != nil {
+			handler(packet, from)
+		}
+	}
+	return false
+}
+
+// canonical writes an IPv4-mapped IPv6 address, which is what a dual-stack
+// socket reports, as the IPv4 address it is.
+func canonical(a netip.AddrPort) netip.AddrPort {
+	return netip.AddrPortFrom(a.Addr().Unmap(), a.Port())
+}
