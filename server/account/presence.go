@@ -1,0 +1,170 @@
+package account
+
+import (
+	"strconv"
+	"strings"
+	"time"
+
+	"godwit/jid"
+	"godwit/stanza"
+)
+
+// Broadcast applies a presence without an address that a session sent (RFC 6121 §4.2, §4.4, §4.5). st's from is the session's full JID.
+func (r *Registry) Broadcast(s *Session, st *stanza.Stanza) *stanza.Error {
+	var bad *stanza.Error
+	switch st.Type {
+	case stanza.Available:
+		priority, ok := priorityOf(st)
+		if !ok {
+			return stanza.ErrBadRequest()
+		}
+		r.do(s.owner.owner, func(a *Account) {
+			if !s.ended {
+				a.appear(s, st, priority)
+			}
+		})
+	case stanza.Unavailable:
+		r.do(s.owner.owner, func(a *Account) {
+			if !s.ended {
+				a.leave(s, st)
+				a.updateReachable()
+			}
+		})
+	default:
+		bad = stanza.ErrBadRequest() // every other type needs an address
+	}
+	return bad
+}
+
+// priorityOf reads the priority (RFC 6121 §4.7.2.3): -128 to 127, 0 when absent.
+func priorityOf(st *stanza.Stanza) (int8, bool) {
+	n, ok := st.Child(nsClient, "priority")
+	if !ok {
+		return 0, true
+	}
+	v, err := strconv.ParseInt(strings.TrimSpace(n.InnerText()), 10, 8)
+	return int8(v), err == nil
+}
+
+// appear makes a session available or updates what it broadcasts.
+func (a *Account) appear(s *Session, st *stanza.Stanza, priority int8) {
+	if !a.loadRoster() {
+		if s.out != nil {
+			_ = s.send(st.WithTo(s.JID).ErrorReply(stanza.ErrInternalServerError()), 0)
+		}
+		return
+	}
+	initial := !s.available
+	s.available, s.priority, s.presence = true, priority, st
+	a.updateReachable()
+	for contact := range a.roster.subscribers() {
+		a.emit(st.WithTo(contact))
+	}
+	for _, other := range a.sessions {
+		if other.available {
+			other.send(st.WithTo(a.owner), 0) // its own too: RFC 6121 §4.2.2
+		}
+	}
+	if initial {
+		for _, other := range a.sessions {
+			if other != s && other.available {
+				s.send(other.presence.WithTo(s.JID), 0)
+			}
+		}
+		for contact := range a.roster.subscriptions() { // RFC 6121 §4.2.2, §4.3.1: probe on the client's behalf
+			a.emit(stanza.Build(stanza.Presence, stanza.Probe, contact, s.JID, "", nil))
+		}
+	}
+	if !s.greeted {
+		a.redeliverRequests(s)
+	}
+	if !s.greeted && priority >= 0 {
+		s.greeted = true
+		a.flushInbox(s)
+	}
+}
+
+// leave makes a session unavailable and tells everyone who knew of it (RFC 6121 §4.5, §4.6.3). st is what the client said, or nil when it
+// left without a word.
+func (a *Account) leave(s *Session, st *stanza.Stanza) {
+	if st == nil {
+		st = stanza.Build(stanza.Presence, stanza.Unavailable, jid.JID{}, s.JID, "", nil)
+	}
+	directed := s.directed
+	s.directed = nil
+	if s.available {
+		s.available, s.presence, s.priority = false, nil, 0
+		if a.loadRoster() {
+			for contact := range a.roster.subscribers() {
+				a.emit(st.WithTo(contact))
+				delete(directed, contact)
+			}
+		}
+		for _, other := range a.sessions {
+			if other.available || other == s {
+				other.send(st.WithTo(a.owner), 0)
+			}
+		}
+	}
+	for to := range directed {
+		a.emit(st.WithTo(to))
+	}
+}
+
+// Direct sends presence to one address (RFC 6121 §4.6). st carries both addresses.
+func (r *Registry) Direct(s *Session, st *stanza.Stanza) {
+	r.do(s.owner.owner, func(a *Account) {
+		if s.ended {
+			return
+		}
+		switch st.Type {
+		case stanza.Available:
+			if _, known := s.directed[st.To]; !known && len(s.directed) >= r.cfg.Limits.Directed {
+				s.send(st.ErrorReply(stanza.ErrPolicyViolation()), 0)
+				return
+			}
+			if s.directed == nil {
+				s.directed = make(map[jid.JID]struct{})
+			}
+			s.directed[st.To] = struct{}{}
+		case stanza.Unavailable:
+			delete(s.directed, st.To)
+		}
+		a.emit(st)
+	})
+}
+
+// emit sends a stanza of this account on its way. Accounts never wait for each other: the route ends in another mailbox.
+func (a *Account) emit(st *stanza.Stanza) { a.registry.cfg.Route(st) }
+
+// Probe answers a presence probe, or does nothing when the prober may not know (RFC 6121 §4.3.2).
+func (a *Account) answerProbe(st *stanza.Stanza) {
+	if len(a.sessions) == 0 {
+		return
+	}
+	from := st.From
+	if from.Bare() != a.owner && (!a.loadRoster() || !a.roster.sees(from.Bare())) {
+		return
+	}
+	for _, s := range a.sessions {
+		if s.available && (!st.To.IsFull() || st.To == s.JID) {
+			a.emit(s.presence.WithTo(from))
+		}
+	}
+}
+
+// SetInterested marks a session as one that wants roster pushes (RFC 6121 §2.1.6, §2.2).
+func (a *Account) setInterested(s *Session) { s.interested = true }
+
+// SetCarbons switches carbons for a session (XEP-0280 §4, §5).
+func (r *Registry) SetCarbons(s *Session, on bool) {
+	r.call(s.owner.owner, func(*Account) { s.carbons = on })
+}
+
+// LastSeen tells when the account last had an available resource: now while it has one; ok is false when that is not known.
+func (r *Registry) LastSeen(owner jid.JID) (t time.Time, ok bool) {
+	if r.Reachable(owner) > 0 {
+		return time.Now(), true
+	}
+	return time.Time{}, false
+}

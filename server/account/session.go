@@ -1,0 +1,153 @@
+package account
+
+import (
+	"errors"
+	"net/netip"
+	"sync/atomic"
+	"time"
+
+	"godwit/jid"
+	"godwit/stanza"
+	"godwit/stream"
+)
+
+// Outlet is what a session needs of its stream; *stream.Stream is one. No method waits for the client.
+type Outlet interface {
+	SendTagged(st *stanza.Stanza, tag uint64) error
+	Managed() bool
+	Detach() *stream.Management
+	Close(err error)
+}
+
+// Session is one bound resource of an account, from binding until it ends; it survives its stream while it waits to be resumed.
+type Session struct {
+	// Constant.
+	JID   jid.JID
+	Log   string // the id that marks the session in every log line
+	Since time.Time
+	// owner is where the session's events go.
+	owner *Account
+
+	// client is the name and version of the software, as the client told when asked; written once, by anybody.
+	client atomic.Pointer[Client]
+	// ReadArchive is set once the client has asked its archive; then it needs no copy of what waited in the inbox.
+	readArchive atomic.Bool
+
+	// ———— owned by the account's writer ————
+	peer        stream.Peer
+	out         Outlet             // nil while hibernating
+	hibernating *stream.Management // state while out is nil
+	resumeID    string             // "" when the session can not be resumed
+	resumeFor   time.Duration
+	expiry      *time.Timer // while hibernating
+	ended       bool
+
+	available  bool
+	priority   int8
+	presence   *stanza.Stanza // the last one broadcast, while available
+	greeted    bool           // initial presence was dealt with: inbox and requests were handed over
+	interested bool           // asked for the roster (RFC 6121 §2.2)
+	carbons    bool           // XEP-0280
+	bind2      bool           // catches up from the archive (XEP-0386)
+	directed   map[jid.JID]struct{}
+}
+
+// Client is the name and version a client tells about itself.
+type Client struct{ Name, Version, OS string }
+
+// SetClient records what the client said when asked by XEP-0092. Safe for concurrent use.
+func (s *Session) SetClient(c Client) { s.client.Store(&c) }
+
+// ArchiveRead notes that the client catches up from its archive. Safe for concurrent use.
+func (s *Session) ArchiveRead() { s.readArchive.Store(true) }
+
+// Owner is the bare address of the session's account.
+func (s *Session) Owner() jid.JID { return s.owner.owner }
+
+func (s *Session) reachable() bool { return s.available && s.priority >= 0 }
+
+// send hands a stanza to the session's client, or keeps it for the resumption. inbox is the id under which the inbox holds it, or 0.
+// Only the account's writer calls it.
+func (s *Session) send(st *stanza.Stanza, inbox int64) bool {
+	a := s.owner
+	if s.ended {
+		return false
+	}
+	var err error
+	if s.out != nil {
+		err = s.out.SendTagged(st, uint64(inbox))
+	} else {
+		err = s.hibernating.Push(stream.Sent{Stanza: st, Tag: uint64(inbox)})
+	}
+	if err != nil {
+		if errors.Is(err, stream.ErrTooManyUnacked) && s.out == nil {
+			a.end(s, "too much waits for the lost session")
+		}
+		return false
+	}
+	a.registry.Counters.Delivered.Add(1)
+	if inbox != 0 && s.out != nil && !s.out.Managed() {
+		a.forget([]int64{inbox}) // nothing will be acknowledged: what was written counts as delivered
+	}
+	return true
+}
+
+// Info describes a session to an operator.
+type Info struct {
+	JID         jid.JID        `json:"jid"`
+	Address     netip.AddrPort `json:"address"`
+	Transport   string         `json:"transport"`
+	TLS         string         `json:"tls,omitempty"`
+	Cipher      string         `json:"cipher,omitempty"`
+	Mechanism   string         `json:"mechanism"`
+	Binding     string         `json:"channel_binding,omitempty"`
+	Client      string         `json:"client,omitempty"`
+	Device      string         `json:"device,omitempty"`
+	Since       time.Time      `json:"since"`
+	Available   bool           `json:"available"`
+	Show        string         `json:"show,omitempty"`
+	Priority    int8           `json:"priority"`
+	Hibernating bool           `json:"hibernating,omitempty"`
+	Resumable   bool           `json:"resumable"`
+	Unacked     int            `json:"unacked"`
+	LogID       string         `json:"session"`
+}
+
+func (s *Session) info() Info {
+	i := Info{
+		JID: s.JID, Address: s.peer.Remote, Transport: string(s.peer.Kind), TLS: s.peer.TLS.Version, Cipher: s.peer.TLS.Cipher,
+		Mechanism: string(s.peer.Mechanism), Binding: s.peer.ChannelBinding, Client: s.peer.UserAgent.Software, Device: s.peer.UserAgent.Device,
+		Since: s.Since, Available: s.available, Priority: s.priority, Hibernating: s.out == nil, Resumable: s.resumeID != "", LogID: s.Log,
+	}
+	if c := s.client.Load(); c != nil && c.Name != "" {
+		i.Client = c.Name
+		if c.Version != "" {
+			i.Client += " " + c.Version
+		}
+	}
+	if s.presence != nil {
+		if show, ok := s.presence.Child(nsClient, "show"); ok {
+			i.Show = show.InnerText()
+		}
+	}
+	switch o := s.out.(type) {
+	case nil:
+		i.Unacked = s.hibernating.Len()
+	case *stream.Stream:
+		i.Unacked, _ = o.Unacked()
+	}
+	return i
+}
+
+const nsClient = "jabber:client"
+
+// Sessions lists the sessions of all accounts in memory. It waits for every account in turn.
+func (r *Registry) Sessions() []Info {
+	var all []Info
+	r.each(func(a *Account) {
+		for _, s := range a.sessions {
+			all = append(all, s.info())
+		}
+	})
+	return all
+}
