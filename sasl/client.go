@@ -53,6 +53,9 @@ func NewClient(cfg ClientConfig) (Client, error) {
 		}
 		cfg.AuthzID = self.String()
 	}
+	if cfg.AtLeast != "" && !cfg.AtLeast.Known() {
+		return nil, fmt.Errorf("sasl: the required mechanism %q is unknown", cfg.AtLeast)
+	}
 	mechanism, binding, err := choose(cfg.Offer, cfg.ChannelBinding, cfg.SASL2, cfg.AllowPlain)
 	if err != nil {
 		return nil, err
@@ -77,8 +80,8 @@ func choose(o Offer, cb ChannelBinding, sasl2, plain bool) (Mechanism, gs2, erro
 		case !o.Has(m), m == Plain && !plain, m.Plus() && binding.flag != 'p':
 			continue
 		case !m.Plus() && binding.flag == 'p':
-			// Only mechanisms with unknown hashes are announced with -PLUS.
-			binding = gs2{flag: 'n'}
+			// Only mechanisms with unknown hashes are announced with -PLUS, or somebody renamed those that were.
+			binding = gs2{flag: 'n', hashDue: true}
 		}
 		return m, binding, nil
 	}
@@ -110,6 +113,7 @@ func chooseBinding(o Offer, cb ChannelBinding, sasl2 bool) (gs2, error) {
 			return gs2{flag: 'p', kind: t, data: d}, nil
 		}
 	}
-	// Rule 6, as XEP-0474 §6 amends it: a list without the mandatory type is believed only if the server confirms it.
-	return gs2{flag: 'n', hashDue: !slices.Contains(o.Bindings, TLSServerEndPoint)}, nil
+	// Rule 6, as XEP-0474 §6 amends it: a list with nothing for us is believed only if the server confirms it. We ask
+	// that even when the mandatory type is on it, for that name too can be the work of somebody in between.
+	return gs2{flag: 'n', hashDue: true}, nil
 }
