@@ -1,12 +1,11 @@
 package stream
 
 import (
-	"context"
 	"time"
 
 	"godwit/jid"
-	"godwit/link"
 	"godwit/sasl"
+	"godwit/xep/archive"
 	"godwit/xmlstream"
 )
 
@@ -62,31 +61,18 @@ type ClientSession struct {
 	Resumed bool
 	// Pin to use next time.
 	Pin Pin
-	// SMID is set when the session can be resumed; Max is how long.
+	// SMID is set when the session can be resumed; Max is how long, if the
+	// server said so, and Location where it would like to be dialled.
 	SMID     string
 	Max      time.Duration
 	Location string
 	Carbons  bool // enabled inline
 	// Features as the server listed them after authentication.
 	Features xmlstream.Node
-	// Bound is Bind 2's <bound/>, with archive metadata if the server sent
-	// it; zero otherwise.
-	Bound xmlstream.Node
+	// Metadata describes the archive at the moment of binding, if the server
+	// told (XEP-0386 §3.2).
+	Metadata *archive.Metadata
 	// Unresumed holds what the server had not acknowledged of a session that
 	// could not be resumed, in order; the caller resends by its own ids.
 	Unresumed []Sent
-}
-
-// Connect signs in over a link on which nothing has been said. It prefers
-// SASL2 with Bind 2, resumes cfg.Resume if it can and else binds a resource.
-// The context bounds all of it. On failure the link is closed and the error is
-// one of
-//   - *AuthError: the credentials were refused, or will be later (Temporary),
-//   - ErrTLSRequired, ErrDowngrade, ErrNoMechanism: signing in would be unsafe,
-//   - *Error with Remote set: a stream error; Host is set for see-other-host,
-//   - *BindError: signed in, but no resource was granted,
-//   - anything else: the link failed, or the server broke the protocol (an
-//     *Error of this end).
-func Connect(ctx context.Context, l link.Link, cfg *ClientConfig) (*Stream, *ClientSession, error) {
-	panic("unwritten")
 }

@@ -9,21 +9,12 @@ import (
 	"godwit/xmlstream"
 )
 
-// Namespaces of RFC 6120.
+// Namespaces of RFC 6120 that have no codec of their own.
 const (
 	NSStreams      = "http://etherx.jabber.org/streams"
 	NSClient       = "jabber:client"
 	NSStreamErrors = "urn:ietf:params:xml:ns:xmpp-streams"
 	NSTLS          = "urn:ietf:params:xml:ns:xmpp-tls"
-	NSSASL         = "urn:ietf:params:xml:ns:xmpp-sasl"
-	NSBind         = "urn:ietf:params:xml:ns:xmpp-bind"
-	NSSession      = "urn:ietf:params:xml:ns:xmpp-session"
-	NSSASL2        = "urn:xmpp:sasl:2"
-	NSBind2        = "urn:xmpp:bind:0"
-	NSSASLCB       = "urn:xmpp:sasl-cb:0"
-	NSSM           = "urn:xmpp:sm:3"
-	NSCSI          = "urn:xmpp:csi:0"
-	NSCarbons      = "urn:xmpp:carbons:2"
 )
 
 // Condition is a defined stream error condition (RFC 6120 §4.9.3).
@@ -103,19 +94,16 @@ func Errorf(c Condition, format string, args ...any) *Error {
 	return &Error{Condition: c, Text: err.Error(), Cause: errors.Unwrap(err)}
 }
 
-// Errors by which a client decides what to do next.
+// Errors by which a caller decides what to do next. Those of package sasl
+// (ErrDowngrade, ErrNoMechanism, ErrServerProof …) come through unchanged.
 var (
 	// ErrTLSRequired: the server offers no encryption, or offered it before and
 	// no longer does. Trying again without it would help an attacker.
 	ErrTLSRequired = errors.New("stream: the server offers no encryption, which this account requires")
-	// ErrDowngrade: the server offers only sign-in mechanisms weaker than the
-	// ones pinned for this account, or its offer contradicts itself (XEP-0440
-	// §3): somebody may be rewriting it.
-	ErrDowngrade = errors.New("stream: the server offers only weaker sign-in mechanisms than before")
-	// ErrNoMechanism: no mechanism is known to both ends and allowed here.
-	ErrNoMechanism = errors.New("stream: no sign-in mechanism is supported by both ends")
 	// ErrDetached: the stream's session has moved to another stream or ended.
 	ErrDetached = errors.New("stream: the session is no longer on this stream")
+	// ErrNegotiating: only stanzas may be sent before sign-in has ended.
+	ErrNegotiating = errors.New("stream: sign-in has not ended")
 	// ErrTooManyUnacked: the peer acknowledged nothing until the bound of the
 	// queue of unacknowledged stanzas was reached.
 	ErrTooManyUnacked = errors.New("stream: too much is unacknowledged")

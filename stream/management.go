@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"fmt"
 
+	"godwit/xep/sm"
 	"godwit/xmlstream"
 )
 
@@ -60,7 +61,12 @@ func NewResumeID() string {
 // Push counts a stanza as sent and keeps it until it is acknowledged. It fails
 // with ErrTooManyUnacked, and keeps nothing, when the bound is reached. A
 // single stanza is always accepted into an empty queue.
-func (m *Management) Push(s Sent) error { return m.push(s, s.Stanza.Size()) }
+func (m *Management) Push(s Sent) error {
+	buf := getBuffer()
+	defer putBuffer(buf)
+	*buf = s.Stanza.Append((*buf)[:0], NSClient)
+	return m.push(s, len(*buf))
+}
 
 func (m *Management) push(s Sent, size int) error {
 	size += sentOverhead
@@ -126,7 +132,7 @@ func (m *Management) tooHigh(h uint32) *Error {
 	return &Error{
 		Condition: UndefinedCondition,
 		Text:      fmt.Sprintf("%d stanzas acknowledged, but only %d were sent", h, sent),
-		App: xmlstream.NewNode(NSSM, "handled-count-too-high",
+		App: xmlstream.NewNode(sm.NS, "handled-count-too-high",
 			xmlstream.A("h", fmt.Sprint(h)), xmlstream.A("send-count", fmt.Sprint(sent))),
 	}
 }
@@ -164,51 +170,4 @@ func (m *Management) InFlight() int { return int(m.received - m.handled) }
 func (m *Management) detach() {
 	m.received = m.handled
 	m.early = bitmap{}
-}
-
-// bitmap is a queue of bits. Bit 0 stands for the stanza after the first
-// missing one.
-type bitmap struct{ words []uint64 }
-
-func (b *bitmap) set(i int) {
-	for len(b.words) <= i/64 {
-		b.words = append(b.words, 0)
-	}
-	b.words[i/64] |= 1 << (i % 64)
-}
-
-// takeOnes removes the row of ones at the front, and the zero after it, which
-// is the new missing stanza; it returns the length of the row.
-func (b *bitmap) takeOnes() int {
-	n := 0
-	for i := 0; i < len(b.words)*64 && b.words[i/64]&(1<<(i%64)) != 0; i++ {
-		n++
-	}
-	b.shift(n + 1)
-	return n
-}
-
-func (b *bitmap) shift(n int) {
-	if len(b.words) == 0 {
-		return
-	}
-	skip, rest := n/64, n%64
-	if skip >= len(b.words) {
-		b.words = nil
-		return
-	}
-	any := uint64(0)
-	k := copy(b.words, b.words[skip:])
-	b.words = b.words[:k]
-	for i := range b.words {
-		w := b.words[i] >> rest
-		if rest > 0 && i+1 < len(b.words) {
-			w |= b.words[i+1] << (64 - rest)
-		}
-		b.words[i] = w
-		any |= w
-	}
-	if any == 0 {
-		b.words = nil
-	}
 }

@@ -6,30 +6,33 @@ import (
 	"time"
 
 	"godwit/jid"
-	"godwit/link"
 	"godwit/sasl"
 	"godwit/stanza"
+	"godwit/xep/archive"
 	"godwit/xmlstream"
 )
 
 // Authenticator finds what is needed to check a sign-in.
 type Authenticator interface {
-	// Lookup returns the stored keys of a user of the served domain. ok is
-	// false for an unknown or disabled user, who then fails exactly like a
-	// wrong password. An error becomes temporary-auth-failure. user is the
-	// normalised local part. It must be safe for concurrent use.
-	Lookup(ctx context.Context, domain, user string) (creds map[sasl.Hash]sasl.Credentials, ok bool, err error)
+	// Lookup returns the stored keys of a user of a served domain: an empty map
+	// and no error for an unknown one, who then fails exactly like a wrong
+	// password. An error becomes temporary-auth-failure; a *sasl.Error
+	// (account-disabled …) together with keys is told to whoever proves the
+	// password. user is the normalised local part. It must be safe for
+	// concurrent use and may block for a bounded time.
+	Lookup(ctx context.Context, domain, user string) (map[sasl.Hash]sasl.Credentials, error)
 }
 
 // AuthGuard limits how often credentials may be tried. Implementations are
 // shared by all connections and safe for concurrent use; AuthLimiter is one.
 type AuthGuard interface {
-	// Allow is asked before credentials are looked up, once the account is
-	// known (bare JID as claimed). False becomes temporary-auth-failure.
-	Allow(remote netip.Addr, account string) bool
-	// Report tells how an attempt ended. err is nil for success; otherwise it
-	// says for the log why it failed.
-	Report(remote netip.Addr, account string, mechanism sasl.Mechanism, err error)
+	// Allow is asked once an attempt says whose account it wants, before
+	// credentials are looked up. False refuses it as temporary-auth-failure.
+	Allow(remote netip.Addr, account jid.JID) bool
+	// Report tells how an attempt ended. err is nil for success, otherwise it
+	// says for the log why it failed; account is zero when the attempt ended
+	// before it was known.
+	Report(remote netip.Addr, account jid.JID, mechanism sasl.Mechanism, err error)
 }
 
 // SMRequest is a request to acknowledge, and perhaps to resume later.
@@ -61,14 +64,16 @@ type BindRequest struct {
 	Carbons bool
 	// Inactive: the session begins inactive (XEP-0352).
 	Inactive bool
+	// Other holds inline requests this package does not know.
+	Other []xmlstream.Node
 }
 
 // Bound answers a BindRequest.
 type Bound struct {
 	JID jid.JID
-	// Extra adds children to Bind 2's <bound/>, such as the archive's
-	// metadata (XEP-0313 §6); may be nil.
-	Extra func(*xmlstream.Encoder)
+	// Metadata describes the archive at the moment of binding, for Bind 2
+	// (XEP-0386 §3.2); may be nil.
+	Metadata *archive.Metadata
 }
 
 // Binder is the caller's registry of sessions. Its methods are called by the
@@ -113,7 +118,9 @@ func (e *ResumeError) Error() string { return "the session can not be resumed" }
 // ServerConfig says how a server receives clients. It is read-only once in use
 // and shared by all streams.
 type ServerConfig struct {
-	// Serves reports whether a domain is hosted here. Required.
+	// Domain is hosted here. Required.
+	Domain jid.JID
+	// Serves, if not nil, reports whether some other domain is hosted here too.
 	Serves        func(domain jid.JID) bool
 	Authenticator Authenticator // required
 	Binder        Binder        // required
@@ -122,18 +129,19 @@ type ServerConfig struct {
 	// AllowUnencrypted permits sign-in without TLS, for tests and for links
 	// through a trusted proxy. SASL2 and PLAIN are not offered even then.
 	AllowUnencrypted bool
-	// Mechanisms offered, without -PLUS, which follows from the link; nil
-	// means the SCRAM family. PLAIN is offered only if listed, and only
-	// inside TLS.
-	Mechanisms []sasl.Mechanism
-	// SaltSecret makes salts of unknown users stable; at least 16 bytes,
+	// AllowPlain offers PLAIN beside the SCRAM family, inside TLS only.
+	AllowPlain bool
+	// DecoySecret keeps the salts of unknown users stable: at least 16 bytes,
 	// secret, the same for the lifetime of the domain. Required.
-	SaltSecret []byte
+	DecoySecret []byte
 
-	// Features adds features after authentication: roster versioning,
+	// Features adds stream features after authentication: roster versioning,
 	// subscription pre-approval, capabilities. May be nil.
 	Features func(p *Peer, e *xmlstream.Encoder)
-	NoSM     bool // do not offer XEP-0198
+	// InlineFeatures are further feature names Bind 2 may switch on; the
+	// requests reach the Binder in BindRequest.Other.
+	InlineFeatures []string
+	NoSM           bool // do not offer XEP-0198
 
 	// HandshakeTimeout bounds everything until a resource is bound; 30 s.
 	HandshakeTimeout time.Duration
@@ -147,14 +155,4 @@ type ServerConfig struct {
 	// RequestAckEvery asks the client for an acknowledgement after so many
 	// stanzas; 16. Silence is the owner's: Stream.RequestAck.
 	RequestAckEvery int
-}
-
-// Accept receives a client on a link on which nothing has been said: headers,
-// TLS, authentication, and a resource bound or a session resumed. It returns
-// when stanzas may flow. On failure the peer has been told (stream error), the
-// link is closed, and the error says for the log why; an error returned after
-// Binder.Bind or Binder.Resume succeeded does not exist: from then on failures
-// show in Read. The context ends the attempt early.
-func Accept(ctx context.Context, l link.Link, cfg *ServerConfig) (*Stream, error) {
-	panic("unwritten")
 }

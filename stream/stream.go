@@ -5,6 +5,7 @@ import (
 
 	"godwit/link"
 	"godwit/stanza"
+	"godwit/xep/sm"
 )
 
 // Stream is an authenticated stream with a resource, or a direct one between
@@ -17,31 +18,37 @@ type Stream struct {
 	peer   Peer
 	server *ServerConfig // nil on a client's end
 	every  int           // request an acknowledgement after so many stanzas
-	maxOut int           // bound of what waits for acknowledgement
 
 	// Owned by the reader.
-	pending    []Event // found during negotiation, to be returned first
-	acked      []Sent  // reused for Event.Acked
-	seq        uint64  // last number given to a stanza on this stream
-	readErr    error   // what ended reading
-	smRefused  bool    // an <enable/> was answered already
-	negotiated bool
+	pending []Event // found during negotiation, to be returned first
+	acked   []Sent  // reused for Event.Acked
+	seq     uint64  // number of the last stanza read
+	readErr error   // what ended reading
 
 	mu       sync.Mutex // guards all below; never held while waiting
 	m        *Management
-	base     uint64 // Event.Seq - base is the number in m
+	first    uint64 // the stanza with Event.Seq first is number 1 in this epoch …
+	before   uint64 // … to which m had received so many
 	detached bool
-	holding  bool // negotiating: Send waits in held
-	held     []heldItem
+	opened   bool // this end's header was sent
+	holding  bool // negotiating: stanzas wait in held
+	held     []Sent
 	closed   bool
 	since    int    // stanzas sent since the last request
-	owed     bool   // an <r/> waits until …
-	owedAt   uint64 // … this stanza (numbered in m) is handled
+	owed     bool   // a request waits until …
+	owedAt   uint64 // … stanza owedAt (numbered in m) is handled
 }
 
-type heldItem struct {
-	sent Sent
-	raw  []byte
+// defaultEvery is how often an acknowledgement is requested if nothing else is
+// configured: seldom enough to cost little, often enough that a queue of
+// unacknowledged stanzas stays short.
+const defaultEvery = 16
+
+func newStream(l link.Link, every int) *Stream {
+	if every <= 0 {
+		every = defaultEvery
+	}
+	return &Stream{link: l, every: every, holding: true}
 }
 
 // Peer is what the negotiation established about the other end. It does not
@@ -60,52 +67,232 @@ func (s *Stream) Send(st *stanza.Stanza) error { return s.SendTagged(st, 0) }
 
 // SendTagged is Send with a tag that comes back in Event.Acked.
 func (s *Stream) SendTagged(st *stanza.Stanza, tag uint64) error {
-	panic("unwritten")
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.detached {
+		return ErrDetached
+	}
+	if s.holding {
+		if len(s.held) >= maxHeld {
+			return ErrTooManyUnacked
+		}
+		s.held = append(s.held, Sent{st, tag})
+		return nil
+	}
+	return s.send(Sent{st, tag})
 }
+
+// maxHeld bounds what is sent to a stream before its sign-in has ended.
+const maxHeld = 4096
+
+// send counts and writes a stanza; with mu held.
+func (s *Stream) send(out Sent) error {
+	buf := getBuffer()
+	defer putBuffer(buf)
+	*buf = out.Stanza.Append((*buf)[:0], s.link.InheritedNS())
+	if s.m == nil {
+		return s.link.Send(*buf)
+	}
+	if err := s.m.push(out, len(*buf)); err != nil {
+		s.closeLocked(&Error{Condition: PolicyViolation, Text: "too much is unacknowledged", Cause: err})
+		return err
+	}
+	s.write(*buf)
+	if s.since++; s.since >= s.every {
+		s.request()
+	}
+	return nil
+}
+
+// write hands rendered bytes to the link. An error means that the link is
+// ending, which the reader notices and tells.
+func (s *Stream) write(b []byte) { _ = s.link.Send(b) }
 
 // SendRaw queues one rendered element that is not a stanza and not counted. It
 // must be rendered for Link().InheritedNS().
-func (s *Stream) SendRaw(element []byte) error { panic("unwritten") }
+func (s *Stream) SendRaw(element []byte) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.holding {
+		return ErrNegotiating
+	}
+	return s.link.Send(element)
+}
 
 // RequestAck asks the peer to acknowledge now (<r/>); every answer, even one
 // that releases nothing, becomes an AckedEvent. So it is also the liveness
 // probe. Without acknowledgements it does nothing and returns false.
-func (s *Stream) RequestAck() bool { panic("unwritten") }
+func (s *Stream) RequestAck() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.m == nil || s.holding || s.closed {
+		return false
+	}
+	s.request()
+	return true
+}
+
+// request writes <r/>; with mu held.
+func (s *Stream) request() {
+	s.since = 0
+	var b [64]byte
+	s.write(sm.AppendRequest(b[:0]))
+}
+
+// answer writes <a/>; with mu held.
+func (s *Stream) answer() {
+	s.owed = false
+	var b [64]byte
+	s.write(sm.AppendAck(b[:0], s.m.H()))
+}
 
 // Handled says that everything stanza Event.Seq promises is durable, so it may
 // be acknowledged. Stanzas may be handled in any order; the peer sees the
 // unbroken row. Numbers of a stream that was detached are ignored: the peer has
 // been told to send those stanzas again.
-func (s *Stream) Handled(seq uint64) { panic("unwritten") }
+func (s *Stream) Handled(seq uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.m == nil || seq < s.first {
+		return
+	}
+	if s.m.Handled(seq-s.first+1+s.before) && s.owed && s.m.handled >= s.owedAt && !s.closed {
+		s.answer()
+	}
+}
 
 // Managed reports whether acknowledgements are in force (XEP-0198).
-func (s *Stream) Managed() bool { panic("unwritten") }
+func (s *Stream) Managed() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.m != nil
+}
 
 // Unacked is how many stanzas, and bytes, the peer has not acknowledged.
-func (s *Stream) Unacked() (stanzas, bytes int) { panic("unwritten") }
+func (s *Stream) Unacked() (stanzas, bytes int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.m == nil {
+		return 0, 0
+	}
+	return s.m.Len(), s.m.Bytes()
+}
+
+// InFlight is how many stanzas were read and are not yet Handled. A caller that
+// hands them to something slow bounds itself by it.
+func (s *Stream) InFlight() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.m == nil {
+		return 0
+	}
+	return s.m.InFlight()
+}
 
 // Detach takes the session off this stream: it returns the acknowledgement
 // state, nil without XEP-0198, and from now on Send fails with ErrDetached and
 // Handled is ignored. It does not close the stream. The second call returns
 // nil.
-func (s *Stream) Detach() *Management { panic("unwritten") }
+func (s *Stream) Detach() *Management {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	m := s.m
+	s.m, s.detached, s.owed = nil, true, false
+	held := s.held
+	s.held = nil
+	if m == nil {
+		return nil
+	}
+	m.detach()
+	for _, h := range held {
+		if m.Push(h) != nil {
+			break
+		}
+	}
+	return m
+}
+
+// attach puts acknowledgements in force; with mu held. The next stanza read is
+// the first that counts.
+func (s *Stream) attach(m *Management) {
+	s.m, s.since = m, 0
+	s.first, s.before = s.seq+1, m.received
+}
+
+// release ends the negotiation: what was sent meanwhile follows now. With mu
+// held.
+func (s *Stream) release() {
+	s.holding = false
+	if s.detached {
+		return
+	}
+	held := s.held
+	s.held = nil
+	for _, h := range held {
+		if s.send(h) != nil {
+			return
+		}
+	}
+}
 
 // Close ends the stream: with a nil error regularly (</stream:stream>, the
 // peer's session ends), with an *Error by that stream error, with any other
 // error by internal-server-error, whose text is not sent. What is queued is
 // flushed for a bounded time. It returns at once and is idempotent.
-func (s *Stream) Close(err error) { panic("unwritten") }
+func (s *Stream) Close(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closeLocked(err)
+}
+
+func (s *Stream) closeLocked(err error) {
+	if s.closed {
+		return
+	}
+	s.closed = true
+	var final []byte
+	if s.m != nil && !s.holding {
+		// XEP-0198 §4: tell what was received before leaving.
+		final = sm.AppendAck(final, s.m.H())
+	}
+	if err != nil && !s.opened && s.server != nil {
+		// RFC 6120 §4.9.1.2: even an error needs a header before it.
+		s.opened = s.link.Open(link.Header{ID: newStreamID(), From: s.server.Domain.String(), Version: version}) == nil
+	}
+	if err != nil && s.opened {
+		final = asError(err).append(final, s.link.InheritedNS())
+	}
+	_ = s.link.Close(final)
+}
+
+// open sends this end's header.
+func (s *Stream) open(h link.Header) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return link.ErrClosed
+	}
+	s.opened = true
+	return s.link.Open(h)
+}
+
+// reopen forgets this end's header: a new stream begins on the link.
+func (s *Stream) reopen() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.opened = false
+}
 
 // Abort cuts the link; the peer may resume.
 func (s *Stream) Abort() { s.link.Abort() }
 
-// Read waits for the next event. Elements of stream management, keep-alives
-// and the legacy session request (RFC 3921 §3) are dealt with inside. It ends
-// with
-//   - io.EOF: the peer closed its stream; the session is over,
-//   - *Error: a stream error, Remote if the peer sent it,
-//   - an error matching ErrLost: the link broke; the session may be resumed,
-//   - link.ErrClosed after Close or Abort on this end.
-//
-// The link is closed when Read has failed.
-func (s *Stream) Read() (Event, error) { panic("unwritten") }
+// buffers holds scratch space to render stanzas in. Large ones are dropped.
+var buffers = sync.Pool{New: func() any { b := make([]byte, 0, 1024); return &b }}
+
+func getBuffer() *[]byte { return buffers.Get().(*[]byte) }
+
+func putBuffer(b *[]byte) {
+	if cap(*b) <= 64<<10 {
+		buffers.Put(b)
+	}
+}

@@ -7,13 +7,11 @@ import (
 	"godwit/link"
 	"godwit/sasl"
 	"godwit/stanza"
+	"godwit/xep/sasl2"
 )
 
-// UserAgent is how a client introduced itself (XEP-0388 §2.3). ID is a stable
-// UUID of the installation; all of it is a claim.
-type UserAgent struct {
-	ID, Software, Device string
-}
+// UserAgent is how a client introduced itself (XEP-0388 §2.3): a claim.
+type UserAgent = sasl2.UserAgent
 
 // Peer is what the negotiation established about the other end.
 type Peer struct {
