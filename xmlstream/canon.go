@@ -359,8 +359,11 @@ func resolveReference(ref []byte) rune {
 	case "quot":
 		return '"'
 	}
-	if len(ref) < 2 || ref[0] != '#' {
+	if len(ref) == 0 || ref[0] != '#' {
 		return -2
+	}
+	if len(ref) == 1 {
+		return -1
 	}
 	base, digits := rune(10), ref[1:]
 	if digits[0] == 'x' {

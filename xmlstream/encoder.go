@@ -37,9 +37,9 @@ func NewEncoder(dst []byte, inheritedNS string) *Encoder {
 
 // Start opens an element.
 func (e *Encoder) Start(space, local string) *Encoder {
-	if !validNCName(local) {
+	if !validNCName(local) || space == NSXML || space == NSXMLNS {
 		e.misuse()
-		local = "invalid"
+		space, local = e.ns, "invalid"
 	}
 	e.closeTag()
 	if e.stack == nil {
