@@ -98,7 +98,7 @@ func TestManInTheMiddle(t *testing.T) {
 		{"strong hashes stripped, nobody can bind", nil, nil, func(o Offer) Offer { return Offer{Mechanisms: []Mechanism{ScramSHA1}} }},
 		{"a mechanism put in, nobody can bind", nil, nil, func(o Offer) Offer { return Offer{Mechanisms: append(o.Mechanisms, "X")} }},
 	} {
-		cfg := serverConfig(t, tc.server, false)
+		cfg := serverConfig(tc.server, false)
 		seen := tc.change(Offer{slices.Clone(cfg.Offer.Mechanisms), slices.Clone(cfg.Offer.Bindings)})
 		c, err := NewClient(clientConfig(tc.client, seen))
 		if err != nil {
@@ -117,7 +117,7 @@ func TestManInTheMiddle(t *testing.T) {
 // TestHashTakenOut: the hash of XEP-0474 is under the signatures, so it cannot be removed on the way; and where the
 // client needs it, its absence alone is a downgrade.
 func TestHashTakenOut(t *testing.T) {
-	cfg := serverConfig(t, nil, false)
+	cfg := serverConfig(nil, false)
 	s, c := mustServer(t, ScramSHA512, cfg), mustClient(t, clientConfig(nil, cfg.Offer))
 	first, _ := c.Start()
 	challenge, _, _ := s.Next(first)
@@ -130,7 +130,7 @@ func TestHashTakenOut(t *testing.T) {
 	wantCondition(t, "hash removed", err, NotAuthorized)
 
 	both := boundTo(TLSExporter, TLSServerEndPoint)
-	cfg = serverConfig(t, nil, false)
+	cfg = serverConfig(nil, false)
 	cfg.Offer = Offer{NewOffer(both, false).Mechanisms, []BindingType{"tls-unknown"}}
 	s, c = mustServer(t, ScramSHA512, cfg), mustClient(t, clientConfig(both, cfg.Offer))
 	first, _ = c.Start()
@@ -165,7 +165,7 @@ func TestServerJudgesBinding(t *testing.T) {
 		{"right", ScramSHA256Plus, both, "p=tls-exporter", ""},
 		{"right, the other type", ScramSHA256Plus, both, "p=tls-server-end-point", ""},
 	} {
-		_, _, err := mustServer(t, tc.mechanism, serverConfig(t, tc.cb, false)).Next([]byte(tc.header + ",,n=alice,r=x"))
+		_, _, err := mustServer(t, tc.mechanism, serverConfig(tc.cb, false)).Next([]byte(tc.header + ",,n=alice,r=x"))
 		if tc.want == "" {
 			if err != nil {
 				t.Errorf("%s: %v", tc.why, err)

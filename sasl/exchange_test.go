@@ -1,6 +1,8 @@
 package sasl
 
 import (
+	"crypto/subtle"
+	"encoding/base64"
 	"errors"
 	"slices"
 	"strings"
@@ -14,7 +16,7 @@ func TestEveryMechanism(t *testing.T) {
 			if !m.Plus() {
 				cb = nil
 			}
-			cfg := serverConfig(t, cb, true)
+			cfg := serverConfig(cb, true)
 			cfg.Offer.Mechanisms = []Mechanism{m}
 			client := clientConfig(cb, cfg.Offer)
 			client.AuthzID, client.AllowPlain = authzid, true
@@ -37,7 +39,7 @@ func TestEveryMechanism(t *testing.T) {
 
 func TestNoInitialResponse(t *testing.T) {
 	for _, m := range []Mechanism{ScramSHA256, Plain} {
-		cfg := serverConfig(t, nil, true)
+		cfg := serverConfig(nil, true)
 		cfg.Offer.Mechanisms = []Mechanism{m}
 		s := mustServer(t, m, cfg)
 		challenge, done, err := s.Next(nil)
@@ -77,6 +79,9 @@ func TestServerRefuses(t *testing.T) {
 			inner := s.Lookup
 			s.Lookup = func(u string) (map[Hash]Credentials, error) { c, _ := inner(u); return c, errors.New("disk") }
 		}, TemporaryAuthFailure},
+		{"an error with a condition but no credentials to prove anything by", func(s *ServerConfig, _ *ClientConfig) {
+			s.Lookup = func(string) (map[Hash]Credentials, error) { return nil, disabled }
+		}, TemporaryAuthFailure},
 		{"disabled account, right password", func(s *ServerConfig, _ *ClientConfig) {
 			inner := s.Lookup
 			s.Lookup = func(u string) (map[Hash]Credentials, error) { c, _ := inner(u); return c, disabled }
@@ -88,7 +93,7 @@ func TestServerRefuses(t *testing.T) {
 		}, NotAuthorized},
 	} {
 		for _, m := range []Mechanism{ScramSHA1, ScramSHA256, ScramSHA512, Plain} {
-			s := serverConfig(t, nil, true)
+			s := serverConfig(nil, true)
 			s.Offer.Mechanisms = []Mechanism{m}
 			c := clientConfig(nil, s.Offer)
 			c.AllowPlain = true
@@ -122,7 +127,7 @@ func TestAuthzid(t *testing.T) {
 			"alice@example.com@x": InvalidAuthzid,
 		} {
 			cb := boundTo(TLSExporter)
-			cfg := serverConfig(t, cb, true)
+			cfg := serverConfig(cb, true)
 			s := mustServer(t, m, cfg)
 			flag := "n"
 			if m.Plus() {
@@ -182,7 +187,7 @@ func TestMalformedFirstMessages(t *testing.T) {
 		{"optional extension is fine", "n,,n=alice,r=x,x=y", ""},
 		{"capitals in the name are folded", "n,,n=ALICE,r=x", ""},
 	} {
-		s := mustServer(t, ScramSHA256, serverConfig(t, nil, false))
+		s := mustServer(t, ScramSHA256, serverConfig(nil, false))
 		_, _, err := s.Next([]byte(tc.message))
 		if tc.want != "" {
 			wantCondition(t, tc.why, err, tc.want)
@@ -193,7 +198,7 @@ func TestMalformedFirstMessages(t *testing.T) {
 		}
 	}
 	for _, message := range []string{"", "\x00", "\x00\x00", "\x00a\x00", "\x00\x00b", "a\x00b\x00c\x00d", "\x00al\xffice\x00b"} {
-		s := mustServer(t, Plain, serverConfig(t, nil, true))
+		s := mustServer(t, Plain, serverConfig(nil, true))
 		_, _, err := s.Next([]byte(message))
 		wantCondition(t, "PLAIN "+message, err, MalformedRequest)
 	}
@@ -210,13 +215,14 @@ func TestTamperedFinalMessage(t *testing.T) {
 		{"proof not last", func(s string) string { return s + ",x=y" }, MalformedRequest},
 		{"proof too short", func(s string) string { return s[:strings.Index(s, ",p=")] + ",p=AAAA" }, MalformedRequest},
 		{"proof not base64", func(s string) string { return s[:len(s)-3] + "***" }, MalformedRequest},
+		{"base64 with stray bits", func(s string) string { return strings.Replace(s, "c=biws", "c=bix=", 1) }, MalformedRequest},
 		{"line break in base64", func(s string) string { return strings.Replace(s, "c=bi", "c=b\ni", 1) }, MalformedRequest},
 		{"other nonce", func(s string) string { return strings.Replace(s, ",r=", ",r=x", 1) }, NotAuthorized},
 		{"other gs2 header", func(s string) string { return strings.Replace(s, "c=biws", "c=eSws", 1) }, NotAuthorized},
 		{"extension put in on the way", func(s string) string { return strings.Replace(s, ",p=", ",x=y,p=", 1) }, NotAuthorized},
 		{"mandatory extension", func(s string) string { return strings.Replace(s, ",p=", ",m=y,p=", 1) }, MalformedRequest},
 	} {
-		cfg := serverConfig(t, nil, false)
+		cfg := serverConfig(nil, false)
 		s, c := mustServer(t, ScramSHA512, cfg), mustClient(t, clientConfig(nil, cfg.Offer))
 		first, _ := c.Start()
 		challenge, _, err := s.Next(first)
@@ -229,6 +235,33 @@ func TestTamperedFinalMessage(t *testing.T) {
 		}
 		_, _, err = s.Next([]byte(tc.change(string(final))))
 		wantCondition(t, tc.why, err, tc.want)
+	}
+}
+
+// TestProofOverAnotherNonce: a client that knows the password signs a nonce of its own making. The signature is
+// right, but it must not pass, or old exchanges could be replayed.
+func TestProofOverAnotherNonce(t *testing.T) {
+	cfg := serverConfig(nil, false)
+	s := mustServer(t, ScramSHA256, cfg).(*scramServer)
+	if _, _, err := s.Next([]byte("n,,n=alice,r=x")); err != nil {
+		t.Fatal(err)
+	}
+	c := s.account.credentials
+	k, err := deriveKeys(SHA256, "pencil", c.Salt, c.Iterations)
+	if err != nil {
+		t.Fatal(err)
+	}
+	final := func(nonce string) []byte {
+		text := "c=biws,r=" + nonce
+		proof := mac(SHA256, k.stored, s.said+","+text)
+		subtle.XORBytes(proof, proof, k.client)
+		return []byte(text + ",p=" + base64.StdEncoding.EncodeToString(proof))
+	}
+	again := *s
+	_, _, err = s.Next(final("other"))
+	wantCondition(t, "another nonce", err, NotAuthorized)
+	if _, done, err := again.Next(final(again.whole)); err != nil || !done {
+		t.Errorf("the right nonce: %v", err)
 	}
 }
 
@@ -252,7 +285,7 @@ func TestClientRefuses(t *testing.T) {
 		{"negative", func(s string) string { return strings.Replace(s, "i=4096", "i=-4096", 1) }, ErrChallenge},
 		{"other hash of the offer", func(s string) string { return s[:len(s)-4] + "AAA=" }, ErrDowngrade},
 	} {
-		cfg := serverConfig(t, nil, false)
+		cfg := serverConfig(nil, false)
 		s, c := mustServer(t, ScramSHA512, cfg), mustClient(t, clientConfig(nil, cfg.Offer))
 		first, _ := c.Start()
 		challenge, _, err := s.Next(first)
@@ -271,7 +304,7 @@ func TestClientRefuses(t *testing.T) {
 // TestServerMustProveItself: a success without the right signature is worth nothing.
 func TestServerMustProveItself(t *testing.T) {
 	reach := func(steps int) Client {
-		cfg := serverConfig(t, nil, false)
+		cfg := serverConfig(nil, false)
 		s, c := mustServer(t, ScramSHA512, cfg), mustClient(t, clientConfig(nil, cfg.Offer))
 		if steps > 0 {
 			first, _ := c.Start()
@@ -307,7 +340,7 @@ func TestServerMustProveItself(t *testing.T) {
 
 // TestSignatureInChallenge: a server may send its signature before the success (RFC 6120 §6.4.5).
 func TestSignatureInChallenge(t *testing.T) {
-	cfg := serverConfig(t, nil, false)
+	cfg := serverConfig(nil, false)
 	s, c := mustServer(t, ScramSHA512, cfg), mustClient(t, clientConfig(nil, cfg.Offer))
 	first, _ := c.Start()
 	challenge, _, _ := s.Next(first)
@@ -325,7 +358,7 @@ func TestSignatureInChallenge(t *testing.T) {
 }
 
 func TestDecoysLookReal(t *testing.T) {
-	cfg := serverConfig(t, nil, false)
+	cfg := serverConfig(nil, false)
 	salt := func(user string, cfg *ServerConfig) string {
 		challenge, _, err := mustServer(t, ScramSHA256, cfg).Next([]byte("n,,n=" + user + ",r=x"))
 		if err != nil {
@@ -368,7 +401,7 @@ func TestNoncesDiffer(t *testing.T) {
 }
 
 func TestServerConfigIsChecked(t *testing.T) {
-	cfg := serverConfig(t, nil, false)
+	cfg := serverConfig(nil, false)
 	_, err := NewServer(Plain, cfg)
 	wantCondition(t, "not announced", err, InvalidMechanism)
 	_, err = NewServer("X-FOO", &ServerConfig{Offer: Offer{Mechanisms: []Mechanism{"X-FOO"}}})
@@ -383,5 +416,34 @@ func TestServerConfigIsChecked(t *testing.T) {
 		if _, err := NewServer(ScramSHA256, &bad); err == nil {
 			t.Error("a broken configuration is accepted")
 		}
+	}
+}
+
+func TestPlainClient(t *testing.T) {
+	begin := func(password string) Client {
+		cfg := clientConfig(nil, Offer{Mechanisms: []Mechanism{Plain}})
+		cfg.Password, cfg.AllowPlain = password, true
+		return mustClient(t, cfg)
+	}
+	if _, err := begin("a\x00b").Start(); !errors.Is(err, ErrPassword) {
+		t.Errorf("a password with NUL: %v", err)
+	}
+	c := begin("pencil")
+	if resp, err := c.Start(); err != nil || string(resp) != "\x00alice\x00pencil" {
+		t.Errorf("initial response %q, %v", resp, err)
+	}
+	if _, err := c.Start(); !errors.Is(err, ErrFinished) {
+		t.Errorf("started twice: %v", err)
+	}
+	if _, _, err := c.Next([]byte("more?")); !errors.Is(err, ErrChallenge) {
+		t.Errorf("a challenge: %v", err)
+	}
+	if err := c.Finish(nil); !errors.Is(err, ErrFinished) {
+		t.Errorf("success after a challenge: %v", err)
+	}
+	c = begin("pencil")
+	_, _ = c.Start()
+	if err := c.Finish([]byte("v=AAAA")); !errors.Is(err, ErrChallenge) {
+		t.Errorf("additional data: %v", err)
 	}
 }

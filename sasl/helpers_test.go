@@ -3,6 +3,7 @@ package sasl
 import (
 	"encoding/base64"
 	"errors"
+	"sync"
 	"testing"
 )
 
@@ -20,28 +21,27 @@ func boundTo(types ...BindingType) ChannelBinding {
 	}
 }
 
-// accounts is a Lookup over a fixed set, with few iterations to keep the tests quick.
-func accounts(t testing.TB, passwords map[string]string) Lookup {
-	t.Helper()
+// testAccounts derives the credentials of the test accounts once, with few iterations to keep the tests quick.
+var testAccounts = sync.OnceValue(func() map[string]map[Hash]Credentials {
 	all := map[string]map[Hash]Credentials{}
-	for user, password := range passwords {
+	for user, password := range map[string]string{"alice": "pencil", "ünal": "p=ss,wörd"} {
 		all[user] = map[Hash]Credentials{}
 		for _, h := range Hashes() {
 			c, err := Derive(h, password, []byte("salt of "+user+string(h)), MinIterations)
 			if err != nil {
-				t.Fatal(err)
+				panic(err)
 			}
 			all[user][h] = c
 		}
 	}
-	return func(username string) (map[Hash]Credentials, error) { return all[username], nil }
-}
+	return all
+})
 
-func serverConfig(t testing.TB, cb ChannelBinding, plain bool) *ServerConfig {
+func serverConfig(cb ChannelBinding, plain bool) *ServerConfig {
 	return &ServerConfig{
 		Domain: "example.com", Offer: NewOffer(cb, plain), ChannelBinding: cb, DecoySecret: testSecret,
 		DecoyIterations: MinIterations,
-		Lookup:          accounts(t, map[string]string{"alice": "pencil", "ünal": "p=ss,wörd", "bob,=": "x"}),
+		Lookup:          func(username string) (map[Hash]Credentials, error) { return testAccounts()[username], nil },
 	}
 }
 

@@ -23,7 +23,7 @@ func TestServerWithLibraryClient(t *testing.T) {
 			if m.Plus() {
 				cb = boundTo(TLSExporter, TLSServerEndPoint)
 			}
-			s := mustServer(t, m, serverConfig(t, cb, false))
+			s := mustServer(t, m, serverConfig(cb, false))
 			client, err := libraryHash(m.Hash()).NewClient(user, password, "")
 			if err != nil {
 				t.Fatal(err)
