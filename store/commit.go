@@ -8,6 +8,7 @@ type Batch struct {
 	Archive []ArchiveEntry
 	Inbox   []InboxAdd
 	Deletes []InboxDelete
+	Seen    []Seen
 }
 
 // Result tells what became of a batch, position by position.

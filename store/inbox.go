@@ -20,6 +20,9 @@ type InboxEntry struct {
 	Expires time.Time
 	// Stanza is the message in canonical form.
 	Stanza []byte
+	// Archived is the id of the same message in its owner's archive: given by the store when the entry was added with IfNew; 0 when the
+	// archive does not have it. With it the message is stamped at delivery, so that clients know it from the archive's copy.
+	Archived int64
 }
 
 // InboxQuota bounds one inbox; 0 means no limit.

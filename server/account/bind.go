@@ -185,7 +185,7 @@ func (a *Account) hibernate(s *Session, out Outlet, cause error) {
 	a.registry.Counters.Hibernating.Add(1)
 	registry, owner := a.registry, a.owner
 	s.expiry = time.AfterFunc(s.resumeFor, func() {
-		registry.do(owner, func(a *Account) {
+		registry.do(owner, false, func(a *Account) {
 			if s.out == nil && !s.ended {
 				a.end(s, "not resumed in time")
 			}

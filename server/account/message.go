@@ -123,9 +123,7 @@ func (r *Registry) CopySent(from *Session, st *stanza.Stanza, inline bool) {
 	if !Copyable(st) {
 		return
 	}
-	r.post(from.owner.owner, inline, func(a *Account) item {
-		return item{do: func() { a.copies(from, carbons.Sent, st) }}
-	})
+	r.do(from.owner.owner, inline, func(a *Account) { a.copies(from, carbons.Sent, st) })
 }
 
 // CopyReceived gives the account's other sessions a copy of what one of them received by another way than this server.
@@ -133,9 +131,7 @@ func (r *Registry) CopyReceived(by *Session, st *stanza.Stanza, inline bool) {
 	if !Copyable(st) {
 		return
 	}
-	r.post(by.owner.owner, inline, func(a *Account) item {
-		return item{do: func() { a.copies(by, carbons.Received, st) }}
-	})
+	r.do(by.owner.owner, inline, func(a *Account) { a.copies(by, carbons.Received, st) })
 }
 
 func (a *Account) copies(except *Session, direction carbons.Direction, st *stanza.Stanza) {
@@ -205,7 +201,7 @@ func (a *Account) flushInbox(s *Session) {
 				archived = append(archived, entry.ID)
 				continue
 			}
-			st, err := parseStored(entry.Stanza)
+			st, err := ParseStored(entry.Stanza)
 			if err != nil {
 				a.log().Error("a stored message is damaged", "id", entry.ID, "error", err)
 				archived = append(archived, entry.ID)
@@ -242,7 +238,7 @@ func (r *Registry) Acked(s *Session, acked []stream.Sent) {
 		}
 	}
 	if len(ids) > 0 {
-		r.do(s.owner.owner, func(a *Account) { a.forget(ids) })
+		r.do(s.owner.owner, true, func(a *Account) { a.forget(ids) })
 	}
 }
 

@@ -1,39 +1,42 @@
 package account
 
 import (
+	"context"
+	"errors"
 	"strconv"
 	"strings"
 	"time"
 
 	"godwit/jid"
 	"godwit/stanza"
+	"godwit/store"
 )
 
 // Broadcast applies a presence without an address that a session sent (RFC 6121 §4.2, §4.4, §4.5). st's from is the session's full JID.
-func (r *Registry) Broadcast(s *Session, st *stanza.Stanza) *stanza.Error {
-	var bad *stanza.Error
+// inline as in [bus.Envelope].
+func (r *Registry) Broadcast(s *Session, st *stanza.Stanza, inline bool) *stanza.Error {
 	switch st.Type {
 	case stanza.Available:
 		priority, ok := priorityOf(st)
 		if !ok {
 			return stanza.ErrBadRequest()
 		}
-		r.do(s.owner.owner, func(a *Account) {
+		r.do(s.owner.owner, inline, func(a *Account) {
 			if !s.ended {
 				a.appear(s, st, priority)
 			}
 		})
 	case stanza.Unavailable:
-		r.do(s.owner.owner, func(a *Account) {
+		r.do(s.owner.owner, inline, func(a *Account) {
 			if !s.ended {
 				a.leave(s, st)
 				a.updateReachable()
 			}
 		})
 	default:
-		bad = stanza.ErrBadRequest() // every other type needs an address
+		return stanza.ErrBadRequest() // every other type needs an address
 	}
-	return bad
+	return nil
 }
 
 // priorityOf reads the priority (RFC 6121 §4.7.2.3): -128 to 127, 0 when absent.
@@ -105,6 +108,7 @@ func (a *Account) leave(s *Session, st *stanza.Stanza) {
 				other.send(st.WithTo(a.owner), 0)
 			}
 		}
+		a.noteLeft(st)
 	}
 	for to := range directed {
 		a.emit(st.WithTo(to))
@@ -112,8 +116,8 @@ func (a *Account) leave(s *Session, st *stanza.Stanza) {
 }
 
 // Direct sends presence to one address (RFC 6121 §4.6). st carries both addresses.
-func (r *Registry) Direct(s *Session, st *stanza.Stanza) {
-	r.do(s.owner.owner, func(a *Account) {
+func (r *Registry) Direct(s *Session, st *stanza.Stanza, inline bool) {
+	r.do(s.owner.owner, inline, func(a *Account) {
 		if s.ended {
 			return
 		}
@@ -131,6 +135,20 @@ func (r *Registry) Direct(s *Session, st *stanza.Stanza) {
 			delete(s.directed, st.To)
 		}
 		a.emit(st)
+	})
+}
+
+// Give hands a stanza of the server to one session.
+func (r *Registry) Give(s *Session, st *stanza.Stanza, inline bool) {
+	r.do(s.owner.owner, inline, func(*Account) { s.send(st, 0) })
+}
+
+// GiveAll hands several, in order.
+func (r *Registry) GiveAll(s *Session, all []*stanza.Stanza) {
+	r.do(s.owner.owner, true, func(*Account) {
+		for _, st := range all {
+			s.send(st, 0)
+		}
 	})
 }
 
@@ -161,10 +179,37 @@ func (r *Registry) SetCarbons(s *Session, on bool) {
 	r.call(s.owner.owner, func(*Account) { s.carbons = on })
 }
 
-// LastSeen tells when the account last had an available resource: now while it has one; ok is false when that is not known.
-func (r *Registry) LastSeen(owner jid.JID) (t time.Time, ok bool) {
+// LastSeen tells when an account was last online and what it said then; now and nothing while it is. ok is false when it never was.
+func (r *Registry) LastSeen(ctx context.Context, owner jid.JID) (t time.Time, status string, ok bool, err error) {
 	if r.Reachable(owner) > 0 {
-		return time.Now(), true
+		return time.Now(), "", true, nil
 	}
-	return time.Time{}, false
+	seen, err := r.cfg.LastSeen.LastSeen(ctx, owner)
+	if errors.Is(err, store.ErrNotFound) {
+		return time.Time{}, "", false, nil
+	}
+	return seen.Time, seen.Status, err == nil, err
 }
+
+// noteLeft remembers when the account's last available resource left, and its last words (XEP-0012 §4).
+func (a *Account) noteLeft(st *stanza.Stanza) {
+	for _, s := range a.sessions {
+		if s.available {
+			return
+		}
+	}
+	var status string
+	if n, ok := st.Child(nsClient, "status"); ok {
+		status = n.InnerText()
+		if len(status) > maxStatus {
+			status = ""
+		}
+	}
+	seen := store.Seen{Owner: a.owner, Time: time.Now(), Status: status}
+	if err := a.registry.cfg.Commits.Commit(store.Batch{Seen: []store.Seen{seen}}, func(store.Result, error) {}); err != nil {
+		a.log().Warn("when the account left was not stored", "error", err)
+	}
+}
+
+// maxStatus bounds the last words that are kept, in bytes.
+const maxStatus = 1024

@@ -52,6 +52,7 @@ type Config struct {
 	Accounts store.Accounts
 	Rosters  store.Roster
 	Inbox    store.Inbox
+	LastSeen store.LastSeen
 	Commits  store.Committer
 	// Route takes a stanza that an account emits on its own (presence, subscription stanzas, bounced requests) to wherever it belongs. It
 	// must not wait for any account.
@@ -127,35 +128,34 @@ func (r *Registry) drop(a *Account) {
 	}
 }
 
-// post puts an event into the owner's mailbox, loading the account if need be. The account that takes the event is handed to make.
-func (r *Registry) post(owner jid.JID, inline bool, make func(*Account) item) {
+// post puts an event into the owner's mailbox, loading the account if need be. inline lets the calling goroutine work on it.
+func (r *Registry) post(owner jid.JID, inline bool, event func(*Account) item) {
 	for {
 		a := r.get(owner)
-		open, run := a.mailbox.put(make(a))
+		open, run := a.mailbox.put(event(a))
 		if !open { // it was being forgotten
 			r.drop(a)
 			continue
 		}
-		if run {
-			if inline {
-				a.run(inlineBatch)
-			} else {
-				go a.run(0)
-			}
+		switch {
+		case run && inline:
+			a.run(inlineBatch)
+		case run:
+			go a.run(0)
 		}
 		return
 	}
 }
 
 // do runs f as the account's writer, later or now.
-func (r *Registry) do(owner jid.JID, f func(*Account)) {
-	r.post(owner, true, func(a *Account) item { return item{do: func() { f(a) }} })
+func (r *Registry) do(owner jid.JID, inline bool, f func(*Account)) {
+	r.post(owner, inline, func(a *Account) item { return item{do: func() { f(a) }} })
 }
 
 // call runs f as the account's writer and waits for it. It must not be called by an account's writer.
 func (r *Registry) call(owner jid.JID, f func(*Account)) {
 	done := make(chan struct{})
-	r.do(owner, func(a *Account) {
+	r.do(owner, true, func(a *Account) {
 		defer close(done)
 		f(a)
 	})
@@ -164,22 +164,7 @@ func (r *Registry) call(owner jid.JID, f func(*Account)) {
 
 // Deliver takes an envelope for an account of this node; it is the handler of the bus.
 func (r *Registry) Deliver(e bus.Envelope) {
-	for {
-		a := r.get(e.Owner)
-		open, run := a.mailbox.put(item{envelope: e})
-		if !open {
-			r.drop(a)
-			continue
-		}
-		if run {
-			if e.Inline {
-				a.run(inlineBatch)
-			} else {
-				go a.run(0)
-			}
-		}
-		return
-	}
+	r.post(e.Owner, e.Inline, func(*Account) item { return item{envelope: e} })
 }
 
 // Exists reports whether there is such an account.

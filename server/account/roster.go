@@ -11,11 +11,9 @@ import (
 	"godwit/server/subscription"
 	"godwit/stanza"
 	"godwit/store"
+	wire "godwit/xep/roster"
 	"godwit/xmlstream"
 )
-
-// NSRoster is the namespace of the roster (RFC 6121 §2).
-const NSRoster = "jabber:iq:roster"
 
 // roster is an account's contact list in memory. Owned by the account's writer; the store has the same.
 type roster struct {
@@ -130,15 +128,15 @@ func (r *Registry) Roster(ctx context.Context, s *Session, since uint64, version
 	return v, err
 }
 
-// SetContact adds a contact or changes its name and groups (RFC 6121 §2.3, §2.4).
-func (r *Registry) SetContact(ctx context.Context, s *Session, contact jid.JID, name string, groups []string) (bad *stanza.Error) {
+// SetContact adds a contact or changes its name and groups (RFC 6121 §2.3, §2.4); nothing else of wish counts.
+func (r *Registry) SetContact(ctx context.Context, s *Session, wish store.RosterItem) (bad *stanza.Error) {
 	r.call(s.owner.owner, func(a *Account) {
 		if !a.loadRoster() {
 			bad = stanza.ErrInternalServerError()
 			return
 		}
-		it := a.copyItem(contact)
-		it.Name, it.Groups, it.Hidden = name, groups, false
+		it := a.copyItem(wish.JID)
+		it.Name, it.Groups, it.Hidden = wish.Name, wish.Groups, false
 		bad = a.putItem(ctx, it)
 	})
 	return bad
@@ -220,46 +218,35 @@ func (a *Account) storeError(what string, err error) *stanza.Error {
 func (a *Account) push(it store.RosterItem, removed bool) {
 	for _, s := range a.sessions {
 		if s.interested {
-			s.send(Push(s.JID, it, removed), 0)
+			s.send(rosterPush(s.JID, it, removed), 0)
 		}
 	}
 }
 
-// Push is the roster push of one item (RFC 6121 §2.1.6).
-func Push(to jid.JID, it store.RosterItem, removed bool) *stanza.Stanza {
+// rosterPush is the push of one item (RFC 6121 §2.1.6).
+func rosterPush(to jid.JID, it store.RosterItem, removed bool) *stanza.Stanza {
+	item := WireItem(it)
+	if removed {
+		item = wire.Item{JID: it.JID, Subscription: wire.Remove}
+	}
 	return stanza.Build(stanza.IQ, stanza.Set, to, to.Bare(), "push-"+randomID(6), func(e *xmlstream.Encoder) {
-		e.Start(NSRoster, "query")
-		e.Attr("ver", FormatVersion(it.Version))
-		EncodeItem(e, it, removed)
-		e.End()
+		wire.Query{Ver: FormatVersion(it.Version), HasVer: true, Items: []wire.Item{item}}.Encode(e)
 	})
 }
 
-// EncodeItem writes one <item/> (RFC 6121 §2.1.2).
-func EncodeItem(e *xmlstream.Encoder, it store.RosterItem, removed bool) {
-	e.Start(NSRoster, "item")
-	e.Attr("jid", it.JID.String())
-	if removed {
-		e.Attr("subscription", "remove")
-		e.End()
-		return
-	}
-	if it.Name != "" {
-		e.Attr("name", it.Name)
-	}
-	sub := it.Subscription
-	if sub == "" {
-		sub = store.SubNone
-	}
-	e.Attr("subscription", string(sub))
-	if it.Ask {
-		e.Attr("ask", "subscribe")
-	}
-	if it.Approved {
-		e.Attr("approved", "true")
-	}
-	for _, g := range it.Groups {
-		e.Leaf(NSRoster, "group", g)
-	}
-	e.End()
+// WireItem is a stored item as it goes over the wire (RFC 6121 §2.1.2).
+func WireItem(it store.RosterItem) wire.Item {
+	return wire.Item{JID: it.JID, Name: it.Name, Subscription: wire.Subscription(it.Subscription), Ask: it.Ask, Approved: it.Approved, Groups: it.Groups}
+}
+
+// PushChanges sends a session what changed since the version it has, one push each (RFC 6121 §2.6.3).
+func (r *Registry) PushChanges(s *Session, v RosterView) {
+	r.do(s.owner.owner, true, func(*Account) {
+		for _, contact := range v.Removed {
+			s.send(rosterPush(s.JID, store.RosterItem{JID: contact, Version: v.Version}, true), 0)
+		}
+		for _, it := range v.Items {
+			s.send(rosterPush(s.JID, it, false), 0)
+		}
+	})
 }

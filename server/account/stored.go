@@ -11,8 +11,8 @@ import (
 // nsStanzaID is the namespace of XEP-0359.
 const nsStanzaID = "urn:xmpp:sid:0"
 
-// parseStored reads a stanza that this server wrote to its store.
-func parseStored(raw []byte) (*stanza.Stanza, error) {
+// ParseStored reads a stanza that this server wrote to its store.
+func ParseStored(raw []byte) (*stanza.Stanza, error) {
 	el, err := xmlstream.ParseElement(raw, xmlstream.DefaultLimits())
 	if err != nil {
 		return nil, err

@@ -13,31 +13,33 @@ import (
 // FormatVersion writes a roster version as it goes over the wire (RFC 6121 §2.6); clients must treat it as opaque.
 func FormatVersion(v uint64) string { return strconv.FormatUint(v, 10) }
 
-// Subscription applies a subscription stanza that a session sent (RFC 6121 §3, appendix A.2). st's to is bare.
-func (r *Registry) Subscription(s *Session, st *stanza.Stanza) (bad *stanza.Error) {
-	r.call(s.owner.owner, func(a *Account) {
-		if !a.loadRoster() {
-			bad = stanza.ErrInternalServerError()
-			return
+// Subscription applies a subscription stanza that a session sent (RFC 6121 §3, appendix A.2). done gets what is wrong with it, or nil once
+// the new state is stored; it must not wait. inline as in [bus.Envelope].
+func (r *Registry) Subscription(s *Session, st *stanza.Stanza, inline bool, done func(*stanza.Error)) {
+	r.do(s.owner.owner, inline, func(a *Account) { done(a.subscriptionOut(st)) })
+}
+
+func (a *Account) subscriptionOut(st *stanza.Stanza) *stanza.Error {
+	contact := st.To.Bare()
+	if contact == a.owner {
+		return nil // nobody subscribes to oneself: all own resources see each other anyway
+	}
+	if !a.loadRoster() {
+		return stanza.ErrInternalServerError()
+	}
+	it := a.copyItem(contact)
+	before := stateOf(&it)
+	o := subscription.Outbound(before, st.Type)
+	if o.Changed(before) {
+		if bad := a.applyState(it, o.Next, nil); bad != nil {
+			return bad
 		}
-		contact := st.To.Bare()
-		if contact == a.owner {
-			return // nobody subscribes to oneself: all own resources see each other anyway
-		}
-		it := a.copyItem(contact)
-		before := stateOf(&it)
-		o := subscription.Outbound(before, st.Type)
-		if o.Changed(before) {
-			if bad = a.applyState(it, o.Next, nil); bad != nil {
-				return
-			}
-		}
-		if o.Forward { // RFC 6121 §3.1.2: from the bare address, whatever resource asked
-			a.emit(st.WithFrom(a.owner).WithTo(contact))
-		}
-		a.afterChange(contact, o)
-	})
-	return bad
+	}
+	if o.Forward { // RFC 6121 §3.1.2: from the bare address, whatever resource asked
+		a.emit(st.WithFrom(a.owner).WithTo(contact))
+	}
+	a.afterChange(contact, o)
+	return nil
 }
 
 // subscriptionIn applies a subscription stanza from a contact (RFC 6121 §3, appendix A.3).
@@ -138,7 +140,7 @@ func (a *Account) redeliverRequests(s *Session) {
 		if !it.PendingIn {
 			continue
 		}
-		st, err := parseStored(it.Request)
+		st, err := ParseStored(it.Request)
 		if err != nil {
 			a.log().Error("a stored subscription request is damaged", "contact", contact.String(), "error", err)
 			st = stanza.Build(stanza.Presence, stanza.Subscribe, a.owner, contact, "", nil)
