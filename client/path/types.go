@@ -47,10 +47,10 @@ type Mode uint8
 
 // The modes.
 const (
-	None       Mode = iota // nothing; messages wait
-	ViaServer              // the server alone
-	ViaLink                // the link alone
-	DoubledUp              // server and link at once
+	None      Mode = iota // nothing; messages wait
+	ViaServer             // the server alone
+	ViaLink               // the link alone
+	DoubledUp             // server and link at once
 )
 
 // String returns a word for logs.
@@ -64,7 +64,8 @@ type Action uint8
 // The actions. The first four ask the caller to do something; the others report.
 const (
 	// Hand: give the message ID to the path Link (0: the server), now and in the order of the effects. The same message may
-	// be handed to several paths, and again to the same kind of path after the earlier one broke.
+	// be handed to several paths, and again to the same kind of path after the earlier one broke. On a link, Tag comes back
+	// with the acknowledgement.
 	Hand Action = iota + 1
 	// Probe: ask the other end of Link to acknowledge what it has (XEP-0198 §4 <r/>). The answer comes back as LinkAcked.
 	Probe
@@ -76,7 +77,7 @@ const (
 	Sent
 	// Delivered: the peer's client has the message ID. Told once.
 	Delivered
-	// Failed: the message ID was refused. Told once, and never after Delivered.
+	// Failed: the message ID was refused. Told once; Delivered is not told then, nor Failed after Delivered.
 	Failed
 	// Settled: nobody will ask for the message ID again; its outbox record can go. Told once for every message, after the
 	// other reports about it.
@@ -95,6 +96,7 @@ type Effect struct {
 	Action Action
 	ID     string  // origin-id of the message: Hand, Sent, Delivered, Failed, Settled
 	Link   LinkID  // Hand (0: server), Probe, Repair, Drop, Changed
+	Tag    uint64  // Hand: for LinkAcked; rises on every link
 	Device jid.JID // Repair, Drop, Changed: the device at the end of Link
 	Via    Kind    // Hand, Sent, Delivered, Changed: the kind of path
 	Mode   Mode    // Changed
