@@ -180,3 +180,25 @@ func (a *InboxAdd) check(archive int) error {
 	}
 	return nil
 }
+
+// CheckSecretSize returns ErrInvalid for a name or size no secret can have.
+func CheckSecretSize(name string, size int) error {
+	if name == "" {
+		return invalid("secret without a name")
+	}
+	if size < MinSecretBytes || size > MaxSecretBytes {
+		return invalid("secret %q of %d bytes", name, size)
+	}
+	return nil
+}
+
+// CheckSecret returns ErrInvalid for a secret that cannot be put.
+func CheckSecret(name string, value []byte) error {
+	if name == "" {
+		return invalid("secret without a name")
+	}
+	if len(value) == 0 || len(value) > MaxSecretBytes {
+		return invalid("secret %q of %d bytes", name, len(value))
+	}
+	return nil
+}
