@@ -114,19 +114,21 @@ func (a *asker) send(to int, answerFrom ...int) {
 	}
 }
 
+// read waits for the next answer; other packets are passed over.
 func (a *asker) read() answer {
 	a.t.Helper()
 	_ = a.c.SetReadDeadline(time.Now().Add(patience))
 	buf := make([]byte, 2048)
-	n, err := a.c.Read(buf)
-	if err != nil {
-		a.t.Fatalf("no answer to request %d: %v", a.number, err)
+	for {
+		n, err := a.c.Read(buf)
+		if err != nil {
+			a.t.Fatalf("no answer to request %d: %v", a.number, err)
+		}
+		var got answer
+		if json.Unmarshal(buf[:n], &got) == nil {
+			return got
+		}
 	}
-	var got answer
-	if err := json.Unmarshal(buf[:n], &got); err != nil {
-		a.t.Fatal(err)
-	}
-	return got
 }
 
 // mapped asks one socket of the server how it sees us.

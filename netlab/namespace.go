@@ -4,6 +4,7 @@ package netlab
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -43,17 +44,26 @@ func newNamespace(name string) (*namespace, error) {
 	if err != nil {
 		return nil, fmt.Errorf("namespace %s: %w", name, err)
 	}
-	// Interfaces made from here on have no IPv6: no link-local addresses, no
-	// waiting for duplicate address detection. Loopback keeps ::1.
-	err = n.sysctl("ipv6/conf/default/disable_ipv6", "1")
-	if err == nil {
-		err = n.ip("link set lo up")
+	for _, s := range interfaceDefaults {
+		err = errors.Join(err, n.sysctl(s.key, s.value))
 	}
-	if err != nil {
+	if err = errors.Join(err, n.ip("link set lo up")); err != nil {
 		_ = n.file.Close()
 		return nil, err
 	}
 	return n, nil
+}
+
+// interfaceDefaults hold for the interfaces that are made afterwards.
+var interfaceDefaults = []struct{ key, value string }{
+	// No link-local addresses, no waiting for duplicate address detection.
+	// Loopback, which exists already, keeps ::1.
+	{"ipv6/conf/default/disable_ipv6", "1"},
+	// An interface drops packets for a moment after it came up. The first packets
+	// would then wait a second for the next address resolution, so that is
+	// repeated much sooner, and for long enough.
+	{"ipv4/neigh/default/retrans_time_ms", "10"},
+	{"ipv4/neigh/default/mcast_solicit", "300"},
 }
 
 // onThread runs f on this goroutine, locked to its thread, and puts the thread

@@ -5,6 +5,7 @@ package netlab
 import (
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"os"
 	"sync"
@@ -17,7 +18,7 @@ import (
 // pump is a link in user space: a TUN device at each end and two directions
 // between them. It carries IP packets, so no address resolution can get lost.
 type pump struct {
-	a, b  *os.File
+	a, b  io.ReadWriteCloser
 	link  atomic.Pointer[Link]
 	stop  chan struct{}
 	tasks sync.WaitGroup
@@ -47,12 +48,17 @@ func newPump(a *namespace, nameA string, b *namespace, nameB string, link Link) 
 		_ = fa.Close()
 		return nil, err
 	}
-	p := &pump{a: fa, b: fb, stop: make(chan struct{})}
+	return startPump(fa, fb, link), nil
+}
+
+// startPump joins two ends that give and take whole packets.
+func startPump(a, b io.ReadWriteCloser, link Link) *pump {
+	p := &pump{a: a, b: b, stop: make(chan struct{})}
 	p.link.Store(&link)
 	p.tasks.Add(4)
-	p.direction(fa, fb, 1)
-	p.direction(fb, fa, 2)
-	return p, nil
+	p.direction(a, b, 1)
+	p.direction(b, a, 2)
+	return p
 }
 
 // openTUN makes the device that ends with the file.
@@ -86,7 +92,7 @@ func (p *pump) set(l Link) { p.link.Store(&l) }
 
 // direction starts the two goroutines of one direction: the first reads packets
 // and decides, the second waits and writes. Chance is the same in every run.
-func (p *pump) direction(from, to *os.File, seed uint64) {
+func (p *pump) direction(from io.Reader, to io.Writer, seed uint64) {
 	line := make(chan parcel, underWay)
 	go func() {
 		defer p.tasks.Done()
