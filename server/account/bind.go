@@ -131,6 +131,7 @@ func (a *Account) resume(s *Session, out *stream.Stream, p *stream.Peer) (stream
 		a.end(s, "its acknowledgement state is gone")
 		return stream.Resumed{}, stanza.ErrItemNotFound()
 	}
+	s.stopAckTimer()
 	agent := s.peer.UserAgent
 	s.out, s.hibernating, s.expiry, s.peer = out, nil, nil, *p
 	if s.peer.UserAgent == (stream.UserAgent{}) {
@@ -181,6 +182,7 @@ func (a *Account) hibernate(s *Session, out Outlet, cause error) {
 		a.end(s, endReason(cause))
 		return
 	}
+	s.stopAckTimer()
 	s.out, s.hibernating = nil, state
 	a.registry.Counters.Hibernating.Add(1)
 	registry, owner := a.registry, a.owner
@@ -201,6 +203,7 @@ func (a *Account) end(s *Session, reason string) {
 		return
 	}
 	s.ended = true
+	s.stopAckTimer()
 	var unacked []stream.Sent
 	if s.out == nil {
 		s.expiry.Stop()

@@ -175,8 +175,12 @@ func (a *Account) keepFailed(st *stanza.Stanza, err error) {
 
 // InboxAdd is the record that keeps a message for its recipient.
 func (r *Registry) InboxAdd(st *stanza.Stanza, now time.Time) store.InboxAdd {
+	var expires time.Time
+	if r.cfg.InboxKeep > 0 {
+		expires = now.Add(r.cfg.InboxKeep)
+	}
 	return store.InboxAdd{
-		Entry: store.InboxEntry{Owner: st.To.Bare(), Time: now, Stanza: st.Append(nil, "")},
+		Entry: store.InboxEntry{Owner: st.To.Bare(), Time: now, Expires: expires, Stanza: st.Append(nil, "")},
 		Quota: store.InboxQuota{Entries: r.cfg.Limits.InboxEntries, Bytes: r.cfg.Limits.InboxBytes},
 	}
 }
@@ -231,6 +235,7 @@ func (a *Account) stampLate(st *stanza.Stanza, entry store.InboxEntry) *stanza.S
 
 // Acked tells that a session's client took these stanzas: what the inbox held of them may go.
 func (r *Registry) Acked(s *Session, acked []stream.Sent) {
+	s.lastAck.Store(time.Now().UnixNano())
 	var ids []int64
 	for _, sent := range acked {
 		if sent.Tag != 0 {

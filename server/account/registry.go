@@ -46,7 +46,7 @@ func (l Limits) withDefaults() Limits {
 	return l
 }
 
-// Config is what a registry is made of. All fields but Limits are required.
+// Config is what a registry is made of. The fields up to Log are required.
 type Config struct {
 	Domain   jid.JID
 	Accounts store.Accounts
@@ -59,6 +59,10 @@ type Config struct {
 	Route  func(*stanza.Stanza)
 	Log    *slog.Logger
 	Limits Limits
+	// AckDeadline is how long a client may leave a request for acknowledgement unanswered; 60 seconds.
+	AckDeadline time.Duration
+	// InboxKeep is how long messages wait for an absent account; 0 is for ever.
+	InboxKeep time.Duration
 }
 
 // Counters are the numbers operators watch. Safe for concurrent use.
@@ -87,6 +91,9 @@ type Registry struct {
 // NewRegistry returns a registry without accounts in memory; they are loaded when something happens to them.
 func NewRegistry(cfg Config) *Registry {
 	cfg.Limits = cfg.Limits.withDefaults()
+	if cfg.AckDeadline == 0 {
+		cfg.AckDeadline = time.Minute
+	}
 	r := &Registry{cfg: cfg, seed: maphash.MakeSeed()}
 	for i := range r.shards {
 		r.shards[i].m = make(map[jid.JID]*Account)

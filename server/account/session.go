@@ -15,8 +15,13 @@ import (
 type Outlet interface {
 	SendTagged(st *stanza.Stanza, tag uint64) error
 	Managed() bool
+	// RequestAck asks the client to acknowledge; Unacked is what it has not acknowledged.
+	RequestAck() bool
+	Unacked() (stanzas, bytes int)
 	Detach() *stream.Management
 	Close(err error)
+	// Abort cuts the connection; the session may be resumed.
+	Abort()
 }
 
 // Session is one bound resource of an account, from binding until it ends; it survives its stream while it waits to be resumed.
@@ -32,6 +37,7 @@ type Session struct {
 	client atomic.Pointer[Client]
 	// ReadArchive is set once the client has asked its archive; then it needs no copy of what waited in the inbox.
 	readArchive atomic.Bool
+	lastAck     atomic.Int64 // when the client last acknowledged anything, Unix nanoseconds
 
 	// ———— owned by the account's writer ————
 	peer        stream.Peer
@@ -41,6 +47,7 @@ type Session struct {
 	resumeFor   time.Duration
 	expiry      *time.Timer // while hibernating
 	ended       bool
+	ackTimer    *time.Timer // runs while something waits for acknowledgement
 
 	available  bool
 	priority   int8
@@ -86,6 +93,7 @@ func (s *Session) send(st *stanza.Stanza, inbox int64) bool {
 		return false
 	}
 	a.registry.Counters.Delivered.Add(1)
+	a.expectAck(s)
 	if inbox != 0 && s.out != nil && !s.out.Managed() {
 		a.forget([]int64{inbox}) // nothing will be acknowledged: what was written counts as delivered
 	}
@@ -130,11 +138,10 @@ func (s *Session) info() Info {
 			i.Show = show.InnerText()
 		}
 	}
-	switch o := s.out.(type) {
-	case nil:
+	if s.out == nil {
 		i.Unacked = s.hibernating.Len()
-	case *stream.Stream:
-		i.Unacked, _ = o.Unacked()
+	} else {
+		i.Unacked, _ = s.out.Unacked()
 	}
 	return i
 }

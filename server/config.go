@@ -1,0 +1,77 @@
+package server
+
+import (
+	"errors"
+	"log/slog"
+	"time"
+
+	"godwit/jid"
+	"godwit/server/account"
+	"godwit/server/introduce"
+	"godwit/store"
+	"godwit/stream"
+	"godwit/xep/extdisco"
+	"godwit/xep/version"
+	"godwit/xmlstream"
+)
+
+// Store is everything the server remembers, one contract per concept.
+type Store struct {
+	Accounts store.Accounts
+	Rosters  store.Roster
+	Archive  store.Archive
+	Inbox    store.Inbox
+	LastSeen store.LastSeen
+	Secrets  store.Secrets
+	Commits  store.Committer
+}
+
+// Config says what a server is. Fields without a default are required.
+type Config struct {
+	Domain  jid.JID // a domain, such as example.org
+	Store   Store
+	Log     *slog.Logger
+	Program version.Version // what the server says it is
+
+	// AllowPlain offers PLAIN beside the SCRAM family, inside TLS only.
+	AllowPlain bool
+	// AllowUnencrypted permits signing in without TLS. For tests.
+	AllowUnencrypted bool
+	Guard            stream.AuthGuard // may be nil
+
+	Introduce       introduce.Policy     // default: contacts
+	ArchiveDefault  store.ArchiveDefault // default: always
+	ArchiveKeep     time.Duration        // messages older than this are removed; 0 keeps them
+	InboxKeep       time.Duration        // the same for messages that wait for an absent account; 0 keeps them
+	Accounts        account.Limits
+	HandshakeLimit  time.Duration // until a resource is bound; 30 s
+	StanzaLimits    *xmlstream.Limits
+	MaxUnackedBytes int
+	// AckDeadline is how long a client may take to answer a request for acknowledgement before its connection counts as dead; 60 s.
+	AckDeadline time.Duration
+
+	// Services are announced to clients (XEP-0215). May be nil. Safe for concurrent use.
+	Services func() []extdisco.Service
+}
+
+func (c *Config) check() error {
+	switch {
+	case c.Domain.Domain() == "" || c.Domain != c.Domain.DomainJID():
+		return errors.New("server: the domain is missing or has a local part or resource")
+	case c.Log == nil:
+		return errors.New("server: there is no logger")
+	case c.Store.Accounts == nil || c.Store.Rosters == nil || c.Store.Archive == nil || c.Store.Inbox == nil ||
+		c.Store.LastSeen == nil || c.Store.Secrets == nil || c.Store.Commits == nil:
+		return errors.New("server: the store is not complete")
+	}
+	if c.Introduce == "" {
+		c.Introduce = introduce.Contacts
+	}
+	if c.ArchiveDefault == "" {
+		c.ArchiveDefault = store.ArchiveAlways
+	}
+	if c.Services == nil {
+		c.Services = func() []extdisco.Service { return nil }
+	}
+	return nil
+}

@@ -1,0 +1,57 @@
+package server
+
+import (
+	"context"
+	"errors"
+
+	"godwit/jid"
+	"godwit/sasl"
+	"godwit/store"
+)
+
+// credentials returns the keys of an account, or none if there is no such account.
+func (s Store) credentials(ctx context.Context, who jid.JID) (map[sasl.Hash]sasl.Credentials, error) {
+	a, err := s.Accounts.Get(ctx, who)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	keys := make(map[sasl.Hash]sasl.Credentials, len(a.Credentials))
+	for hash, c := range a.Credentials {
+		keys[sasl.Hash(hash)] = sasl.Credentials(c)
+	}
+	return keys, nil
+}
+
+// CreateAccount adds an account that signs in with a password. Only salted keys are stored (RFC 5802 §3).
+func (s Store) CreateAccount(ctx context.Context, a store.Account, password string) error {
+	keys, err := derive(password)
+	if err != nil {
+		return err
+	}
+	a.Credentials = keys
+	return s.Accounts.Create(ctx, a)
+}
+
+// SetPassword replaces the keys of an account.
+func (s Store) SetPassword(ctx context.Context, who jid.JID, password string) error {
+	keys, err := derive(password)
+	if err != nil {
+		return err
+	}
+	return s.Accounts.SetCredentials(ctx, who, keys)
+}
+
+func derive(password string) (map[store.Hash]store.Credentials, error) {
+	keys, err := sasl.NewCredentials(password)
+	if err != nil {
+		return nil, err
+	}
+	out := make(map[store.Hash]store.Credentials, len(keys))
+	for hash, c := range keys {
+		out[store.Hash(hash)] = store.Credentials(c)
+	}
+	return out, nil
+}

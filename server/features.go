@@ -1,0 +1,28 @@
+package server
+
+import (
+	"godwit/server/disco"
+	"godwit/xep/archive"
+	"godwit/xep/carbons"
+	"godwit/xep/deposit"
+	xdisco "godwit/xep/disco"
+	"godwit/xep/entitytime"
+	"godwit/xep/extdisco"
+	"godwit/xep/last"
+	"godwit/xep/ping"
+	"godwit/xep/stanzaid"
+	"godwit/xep/version"
+)
+
+// features is what the rooms of this server can do, for discovery.
+func features() disco.Features {
+	return disco.Features{
+		Server: []string{
+			xdisco.InfoNS, xdisco.ItemsNS, ping.NS, version.NS, entitytime.NS, last.NS, extdisco.NS, carbons.NS, carbons.Rules,
+			archive.NS, archive.Extended, stanzaid.NS, deposit.NS, "jabber:iq:roster", "msgoffline",
+		},
+		Account: []string{
+			xdisco.InfoNS, xdisco.ItemsNS, ping.NS, entitytime.NS, last.NS, carbons.NS, archive.NS, archive.Extended, stanzaid.NS, deposit.NS,
+		},
+	}
+}

@@ -1,0 +1,120 @@
+package server
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"godwit/bus"
+	"godwit/bus/local"
+	"godwit/jid"
+	"godwit/server/account"
+	"godwit/server/archive"
+	"godwit/server/carbons"
+	"godwit/server/deliver"
+	"godwit/server/deposit"
+	"godwit/server/disco"
+	"godwit/server/handler"
+	"godwit/server/info"
+	"godwit/server/introduce"
+	"godwit/server/roster"
+	"godwit/server/services"
+	"godwit/stanza"
+	"godwit/stream"
+)
+
+// Server runs the sessions of one domain. Its fields are constant after New; the rooms own their state.
+type Server struct {
+	cfg      Config
+	Accounts *account.Registry
+	Pipeline *deliver.Pipeline
+	Gate     *introduce.Gate
+	policy   *archive.Policy
+	bus      bus.Bus
+	streams  stream.ServerConfig
+	asker    *asker
+	started  time.Time
+	Counters Counters
+
+	life     context.Context // ends when the server stops
+	stop     context.CancelFunc
+	sessions sync.WaitGroup
+}
+
+// New puts a server together. It serves nobody until it is given links.
+func New(ctx context.Context, cfg Config) (*Server, error) {
+	if err := cfg.check(); err != nil {
+		return nil, err
+	}
+	salt, err := cfg.Store.Secrets.Ensure(ctx, "scram-decoy-salt", 32)
+	if err != nil {
+		return nil, err
+	}
+	highest, err := cfg.Store.Archive.Highest(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{cfg: cfg, started: time.Now()}
+	s.life, s.stop = context.WithCancel(context.WithoutCancel(ctx))
+	s.Accounts = account.NewRegistry(account.Config{
+		Domain: cfg.Domain, Accounts: cfg.Store.Accounts, Rosters: cfg.Store.Rosters, Inbox: cfg.Store.Inbox,
+		LastSeen: cfg.Store.LastSeen, Commits: cfg.Store.Commits, Log: cfg.Log, Limits: cfg.Accounts, AckDeadline: cfg.AckDeadline,
+		InboxKeep: cfg.InboxKeep,
+		Route:     func(st *stanza.Stanza) { s.Pipeline.Route(st) },
+	})
+	s.bus = local.New(s.Accounts.Deliver)
+	s.Gate = introduce.NewGate(cfg.Introduce, s.Accounts, cfg.Log)
+	s.policy = archive.NewPolicy(cfg.Store.Archive, s.Accounts, cfg.ArchiveDefault, cfg.Log)
+	s.asker = newAsker(cfg.Domain, s.Accounts)
+	table := handler.NewTable(cfg.Log)
+	s.Pipeline = deliver.New(deliver.Config{
+		Domain: cfg.Domain, Accounts: s.Accounts, Commits: cfg.Store.Commits, Archiver: s.policy, Introduce: s.Gate,
+		Handlers: table, Bus: s.bus, Answer: s.asker.answer, Started: highest, Log: cfg.Log,
+	})
+	caps, err := s.register(table)
+	if err != nil {
+		return nil, err
+	}
+	s.streams = s.streamConfig(salt, caps)
+	go s.housekeep()
+	return s, nil
+}
+
+// register lists the rooms that answer requests, and with them what the server announces.
+func (s *Server) register(t *handler.Table) (*disco.Room, error) {
+	roster.Register(t, s.Accounts)
+	carbons.Register(t, s.Accounts)
+	archive.Register(t, s.cfg.Store.Archive, s.policy, s.Accounts)
+	deposit.Register(t, s.Accounts, s.cfg.Store.Commits, s.policy)
+	services.Register(t, s.cfg.Services)
+	info.Register(t, s.cfg.Program, s.started, s.Accounts)
+	room, err := disco.New(features(), s.cfg.Program.Name, s.Accounts)
+	if err != nil {
+		return nil, err
+	}
+	room.Register(t)
+	return room, nil
+}
+
+// Stop ends all sessions in order: clients are told, what they were owed is kept, and nothing is accepted any more. It returns when all are
+// gone or the context ends.
+func (s *Server) Stop(ctx context.Context) error {
+	s.Accounts.Shutdown()
+	s.stop()
+	done := make(chan struct{})
+	go func() {
+		s.sessions.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	return s.bus.Close()
+}
+
+// AccountRemoved ends the sessions of an account that is no more.
+func (s *Server) AccountRemoved(owner jid.JID) {
+	s.Accounts.EndAll(owner, &stream.Error{Condition: stream.NotAuthorized, Text: "this account was removed"})
+}
