@@ -56,7 +56,9 @@ func linkErrorOrNil(err error) error {
 func (s *Stream) begin(answer []byte, resumed *sm.Resume) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.write(answer)
+	if len(answer) > 0 {
+		s.write(answer)
+	}
 	if resumed != nil && s.m != nil {
 		s.resend(resumed.H)
 	}

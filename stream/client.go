@@ -12,9 +12,11 @@ import (
 // Pin is what a client remembers about a server it has signed in to, to notice
 // when somebody weakens the next connection. The zero value pins nothing.
 type Pin struct {
-	TLS            bool           // had encryption
-	Mechanism      sasl.Mechanism // the mechanism used, its strength is the least accepted
-	ChannelBinding bool           // -PLUS was used and must be again
+	// TLS: the connection was encrypted and must be again.
+	TLS bool
+	// Mechanism was used: the weakest to accept. Channel binding counts for
+	// more than the hash, so a -PLUS mechanism asks for one again.
+	Mechanism sasl.Mechanism
 }
 
 // ClientConfig says how a client signs in.

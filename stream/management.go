@@ -62,14 +62,7 @@ func NewResumeID() string {
 // with ErrTooManyUnacked, and keeps nothing, when the bound is reached. A
 // single stanza is always accepted into an empty queue.
 func (m *Management) Push(s Sent) error {
-	buf := getBuffer()
-	defer putBuffer(buf)
-	*buf = s.Stanza.Append((*buf)[:0], NSClient)
-	return m.push(s, len(*buf))
-}
-
-func (m *Management) push(s Sent, size int) error {
-	size += sentOverhead
+	size := s.Stanza.Size() + sentOverhead
 	if m.Len() > 0 && m.bytes+size > m.maxBytes {
 		return ErrTooManyUnacked
 	}

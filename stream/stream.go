@@ -87,17 +87,20 @@ const maxHeld = 4096
 
 // send counts and writes a stanza; with mu held.
 func (s *Stream) send(out Sent) error {
+	if s.m != nil {
+		if err := s.m.Push(out); err != nil {
+			s.closeLocked(&Error{Condition: PolicyViolation, Text: "too much is unacknowledged", Cause: err})
+			return err
+		}
+	}
 	buf := getBuffer()
 	defer putBuffer(buf)
 	*buf = out.Stanza.Append((*buf)[:0], s.link.InheritedNS())
+	err := s.link.Send(*buf)
 	if s.m == nil {
-		return s.link.Send(*buf)
-	}
-	if err := s.m.push(out, len(*buf)); err != nil {
-		s.closeLocked(&Error{Condition: PolicyViolation, Text: "too much is unacknowledged", Cause: err})
 		return err
 	}
-	s.write(*buf)
+	// An error means that the link is ending, which the reader notices.
 	if s.since++; s.since >= s.every {
 		s.request()
 	}
