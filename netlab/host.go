@@ -47,6 +47,7 @@ func (n *NAT) AddHost(name string, opts ...Option) *Host {
 	l.must(h.ns.ip(fmt.Sprintf("link add name eth0 type veth peer name %s netns %s", port, n.ns.path())))
 	l.must(n.ns.ip(fmt.Sprintf("link set %s master lan up", port)))
 	l.must(h.ns.configure("eth0", h.addrs, addresses(n.lan, lanGateway, 1)[0]))
+	l.must(n.ns.settle(port, "lan"))
 	l.nodes = append(l.nodes, h)
 	return h
 }

@@ -55,7 +55,10 @@ func (r *router) attach(n *node, ifname string, o options) error {
 		fmt.Sprintf("link set %s up", port)); err != nil {
 		return err
 	}
-	return n.ns.configure(ifname, n.addrs, gateway)
+	if err := n.ns.configure(ifname, n.addrs, gateway); err != nil {
+		return err
+	}
+	return r.ns.settle(port)
 }
 
 // configure sets addresses and default route of the interface of a host.
@@ -67,4 +70,16 @@ func (n *namespace) configure(ifname string, addrs []netip.Addr, gateway netip.A
 	return n.ip(append(commands,
 		fmt.Sprintf("link set %s up", ifname),
 		fmt.Sprintf("route add default via %v", gateway))...)
+}
+
+// settle makes the kernel act at once on interfaces whose other end has just
+// come up, in this order. By itself it does so as late as a second afterwards,
+// and until then a bridge does not forward to such a port; asking for the state
+// of one interface brings it up to date.
+func (n *namespace) settle(ifnames ...string) error {
+	var commands []string
+	for _, name := range ifnames {
+		commands = append(commands, "link show dev "+name)
+	}
+	return n.ip(commands...)
 }
