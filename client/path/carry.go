@@ -16,6 +16,23 @@ func (c *Chat) catchUp(now time.Time) {
 	if c.carrier != nil && c.open(c.carrier) {
 		c.catchLink(c.carrier, now)
 	}
+	if c.odd > 0 && c.server.up && slices.ContainsFunc(c.win.after(c.server.cursor), c.needsServer) {
+		c.catchServer(now)
+	}
+}
+
+// needsServer reports whether m, by its own route, has to go to the server whatever carries the chat.
+func (c *Chat) needsServer(m *msg) bool {
+	if m.settled {
+		return false
+	}
+	switch c.effective(m) {
+	case OnlyServer:
+		return true
+	case Auto:
+		return c.carrier == nil || m.seq > c.covered(c.carrier)
+	}
+	return false
 }
 
 // catchServer hands the server what is unconfirmed and did not go there. What must only go direct loses its place and waits.
@@ -49,7 +66,7 @@ func (c *Chat) onlyDirect(m *msg) bool { return !m.settled && c.effective(m) == 
 // catchLink hands a link what is unconfirmed and did not go there. The link must be open.
 func (c *Chat) catchLink(l *lnk, now time.Time) {
 	for _, m := range c.win.after(c.covered(l)) {
-		if !m.settled {
+		if !m.settled && c.effective(m) != OnlyServer {
 			c.giveLink(l, m, now)
 		}
 	}

@@ -18,8 +18,9 @@ type Chat struct {
 
 	// Messages. Every message in byID is in waiting or in win (or, once settled, may be gone from both).
 	byID    map[string]*msg
+	odd     int    // how many of these have a route of their own
 	waiting []*msg // not handed over yet, in the order of Add
-	special int    // how many of these have a route of their own
+	special int    // how many of those have a route of their own
 	win     window
 	seq     uint64    // the last place given
 	floor   uint64    // messages up to here left the window with only the server's word for them
@@ -60,7 +61,7 @@ func (c *Chat) Add(now time.Time, id string, route Route) []Effect {
 	c.begin(now)
 	if c.byID[id] == nil {
 		m := &msg{id: id, route: route}
-		c.byID[id] = m
+		c.keep(m)
 		c.waiting = append(c.waiting, m)
 		if route != "" {
 			c.special++
@@ -77,7 +78,7 @@ func (c *Chat) Restore(now time.Time, id string, route Route, sent bool) []Effec
 	}
 	c.begin(now)
 	m := &msg{id: id, route: route, sent: true, atServer: true, serverAt: now}
-	c.byID[id] = m
+	c.keep(m)
 	c.place(m)
 	m.serverSeq = m.seq
 	c.server.cursor, c.server.acked = m.seq, m.seq
@@ -289,6 +290,23 @@ func (c *Chat) effective(m *msg) Route {
 		return m.route
 	}
 	return c.route
+}
+
+func (c *Chat) keep(m *msg) {
+	c.byID[m.id] = m
+	if m.route != "" {
+		c.odd++
+	}
+}
+
+func (c *Chat) drop(m *msg) {
+	if c.byID[m.id] != m {
+		return
+	}
+	delete(c.byID, m.id)
+	if m.route != "" {
+		c.odd--
+	}
 }
 
 // place gives m the next place in the order.

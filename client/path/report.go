@@ -62,7 +62,7 @@ func (c *Chat) settle(m *msg, now time.Time) {
 	m.settled, m.settledAt = true, now
 	c.emit(Effect{Action: Settled, ID: m.id})
 	if m.seq == 0 {
-		delete(c.byID, m.id)
+		c.drop(m)
 		c.waiting = slices.DeleteFunc(c.waiting, func(w *msg) bool { return w == m })
 		if m.route != "" {
 			c.special--

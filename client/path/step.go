@@ -82,16 +82,24 @@ func (c *Chat) forget(l *lnk, now time.Time) {
 
 // prune forgets messages that nobody waits for any more.
 func (c *Chat) prune(now time.Time) {
-	known := uint64(0)
+	known, anywhere := uint64(0), uint64(0)
 	if c.carrier != nil && c.mode == ViaLink {
 		known = c.known[c.carrier.Device]
 	}
+	for _, seq := range c.known {
+		anywhere = max(anywhere, seq)
+	}
 	n := 0
 	for _, m := range c.win.list {
+		if !m.settled && m.seq <= anywhere && !now.Before(m.serverAt.Add(c.cfg.Linger)) && !c.onLink(m) {
+			// A later one has arrived where this one must have arrived before: its own receipt was lost.
+			c.reportSent(m, Server)
+			c.settle(m, now)
+		}
 		if !m.settled || (m.seq > known && now.Before(m.settledAt.Add(c.cfg.Linger))) {
 			break
 		}
-		delete(c.byID, m.id)
+		c.drop(m)
 		n++
 	}
 	c.win.dropHead(n)
@@ -115,7 +123,7 @@ func (c *Chat) collapse(now time.Time) {
 			c.floor = max(c.floor, m.seq)
 		}
 		c.settle(m, now)
-		delete(c.byID, m.id)
+		c.drop(m)
 	}
 }
 
