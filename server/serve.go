@@ -39,7 +39,7 @@ func (s *Server) streamConfig(salt []byte, room *disco.Room) stream.ServerConfig
 		Guard:            s.cfg.Guard,
 		AllowUnencrypted: s.cfg.AllowUnencrypted,
 		AllowPlain:       s.cfg.AllowPlain,
-		SaltSecret:       salt,
+		DecoySecret:      salt,
 		HandshakeTimeout: s.cfg.HandshakeLimit,
 		Limits:           s.cfg.StanzaLimits,
 		MaxUnacked:       s.cfg.MaxUnackedBytes,
@@ -159,7 +159,7 @@ func (b binder) Bind(ctx context.Context, q stream.BindRequest) (stream.Bound, e
 		b.server.cfg.Log.Error("the ends of an archive could not be read", "account", bound.JID.Bare().String(), "error", err)
 		return bound, nil
 	}
-	bound.Extra = m.Encode
+	bound.Metadata = &m
 	return bound, nil
 }
 

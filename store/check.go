@@ -126,6 +126,12 @@ func (b Batch) Check() error {
 			return fmt.Errorf("inbox delete %d: %w", i, err)
 		}
 	}
+	for i := range b.Seen {
+		n++
+		if err := CheckOwner(b.Seen[i].Owner); err != nil {
+			return fmt.Errorf("last seen %d: %w", i, err)
+		}
+	}
 	if n > MaxBatchEntries {
 		return limit("%d entries in one batch, %d allowed", n, MaxBatchEntries)
 	}

@@ -1,7 +1,7 @@
 package store
 
 // Batch is a set of changes that become durable together or not at all. Applied in this order: archive entries, inbox
-// adds, inbox deletes.
+// adds, inbox deletes, last seen.
 //
 // The slices and what they point to must not be changed between Commit and done.
 type Batch struct {

@@ -91,6 +91,7 @@ var belongings = []string{
 	`DELETE FROM archive WHERE owner = ?`,
 	`DELETE FROM archive_prefs WHERE owner = ?`,
 	`DELETE FROM inbox WHERE owner = ?`,
+	`DELETE FROM seen WHERE owner = ?`,
 	`DELETE FROM inbox_size WHERE owner = ?`,
 }
 

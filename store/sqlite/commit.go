@@ -54,7 +54,11 @@ func (p *pending) apply(tx *sqlitedb.Tx) error {
 			if add.IfNew > 0 && p.result.Archive[add.IfNew-1].Duplicate {
 				continue
 			}
-			if err := appendInbox(tx, add, &p.result.Inbox[i]); err != nil {
+			var archived int64
+			if add.IfNew > 0 {
+				archived = p.result.Archive[add.IfNew-1].ID
+			}
+			if err := appendInbox(tx, add, archived, &p.result.Inbox[i]); err != nil {
 				return fmt.Errorf("inbox add %d: %w", i, err)
 			}
 		}
@@ -62,6 +66,11 @@ func (p *pending) apply(tx *sqlitedb.Tx) error {
 	for i := range b.Deletes {
 		if err := deleteInbox(tx, &b.Deletes[i]); err != nil {
 			return fmt.Errorf("inbox delete %d: %w", i, err)
+		}
+	}
+	for i := range b.Seen {
+		if err := putSeen(tx, &b.Seen[i]); err != nil {
+			return fmt.Errorf("last seen %d: %w", i, err)
 		}
 	}
 	return nil
@@ -92,7 +101,7 @@ func appendArchive(tx *sqlitedb.Tx, e *store.ArchiveEntry, out *store.Archived) 
 	return tx.One(selectOrigin, []any{owner, sender, e.OriginID}, &out.ID)
 }
 
-func appendInbox(tx *sqlitedb.Tx, add *store.InboxAdd, out *int64) error {
+func appendInbox(tx *sqlitedb.Tx, add *store.InboxAdd, archived int64, out *int64) error {
 	if err := checkQuota(tx, add); err != nil {
 		return err
 	}
@@ -102,8 +111,8 @@ func appendInbox(tx *sqlitedb.Tx, add *store.InboxAdd, out *int64) error {
 	}
 	e := &add.Entry
 	expires := sql.NullInt64{Int64: toMicros(e.Expires), Valid: !e.Expires.IsZero()}
-	if _, err := tx.Exec(`INSERT INTO inbox(id, owner, time, expires, stanza) VALUES (?, ?, ?, ?, ?)`,
-		id, e.Owner.String(), toMicros(e.Time), expires, e.Stanza); err != nil {
+	if _, err := tx.Exec(`INSERT INTO inbox(id, owner, time, expires, archived, stanza) VALUES (?, ?, ?, ?, ?, ?)`,
+		id, e.Owner.String(), toMicros(e.Time), expires, archived, e.Stanza); err != nil {
 		return err
 	}
 	*out = id

@@ -24,13 +24,13 @@ func (in inboxes) Load(ctx context.Context, owner jid.JID, after int64, max int,
 	}
 	size := 0
 	err = in.db.View(ctx, func(v *sqlitedb.View) error {
-		err := v.Each(`SELECT id, time, expires, stanza FROM inbox
+		err := v.Each(`SELECT id, time, expires, archived, stanza FROM inbox
 			WHERE owner = ? AND id > ? AND (expires IS NULL OR expires > ?) ORDER BY id LIMIT ?`,
 			[]any{owner.String(), after, toMicros(now), max + 1}, func(row sqlitedb.Scanner) error {
 				e := store.InboxEntry{Owner: owner}
 				var t int64
 				var expires sql.NullInt64
-				if err := row.Scan(&e.ID, &t, &expires, &e.Stanza); err != nil {
+				if err := row.Scan(&e.ID, &t, &expires, &e.Archived, &e.Stanza); err != nil {
 					return err
 				}
 				size += len(e.Stanza)

@@ -29,21 +29,29 @@ var _ store.Committer = (*Store)(nil)
 
 // Open opens the store in the file at path, making it if needed. Several processes may have it open.
 func Open(ctx context.Context, path string, o Options) (*Store, error) {
-	dir, err := fs.Sub(migrations, "migrations")
+	under, err := options(o)
 	if err != nil {
 		return nil, err
 	}
-	db, err := sqlitedb.Open(ctx, path, sqlitedb.Options{
+	db, err := sqlitedb.Open(ctx, path, under)
+	if err != nil {
+		return nil, err
+	}
+	return &Store{db: db}, nil
+}
+
+func options(o Options) (sqlitedb.Options, error) {
+	dir, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return sqlitedb.Options{}, err
+	}
+	return sqlitedb.Options{
 		Migrations:    dir,
 		ApplicationID: applicationID,
 		QueueBytes:    o.QueueBytes,
 		MaxBytes:      o.MaxBytes,
 		BeforeCommit:  saveSequence,
-	})
-	if err != nil {
-		return nil, err
-	}
-	return &Store{db: db}, nil
+	}, nil
 }
 
 // Close writes what is queued, calls the done functions that are owed, and closes the file.
@@ -60,6 +68,9 @@ func (s *Store) Archive() store.Archive { return archives{s.db} }
 
 // Inbox returns the inboxes.
 func (s *Store) Inbox() store.Inbox { return inboxes{s.db} }
+
+// LastSeen returns when accounts were last online.
+func (s *Store) LastSeen() store.LastSeen { return lastSeen{s.db} }
 
 // Secrets returns the secrets.
 func (s *Store) Secrets() store.Secrets { return secrets{s.db} }

@@ -82,6 +82,7 @@ CREATE TABLE inbox (
 	owner   TEXT NOT NULL,
 	time    INTEGER NOT NULL,
 	expires INTEGER, -- NULL: never
+	archived INTEGER NOT NULL, -- id of the same message in the owner's archive; 0: not there
 	stanza  BLOB NOT NULL
 ) STRICT;
 CREATE INDEX inbox_by_owner ON inbox(owner, id);
@@ -104,6 +105,13 @@ CREATE TRIGGER inbox_removed AFTER DELETE ON inbox BEGIN
 	UPDATE inbox_size SET entries = entries - 1, bytes = bytes - length(OLD.stanza) WHERE owner = OLD.owner;
 END;
 -- +goose StatementEnd
+
+-- When each account was last online, and its last words.
+CREATE TABLE seen (
+	owner  TEXT PRIMARY KEY,
+	time   INTEGER NOT NULL,
+	status TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE secret (
 	name  TEXT PRIMARY KEY,
