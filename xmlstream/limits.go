@@ -9,15 +9,16 @@ type Limits struct {
 	StreamBytes int
 	// Depth bounds nesting; the stanza itself is at depth 1.
 	Depth int
-	// Attrs bounds the attributes of one element, namespace declarations included.
+	// Attrs bounds the attributes of one element, namespace declarations included, as received and in canonical form.
 	Attrs int
-	// Namespaces bounds the declarations in scope at one place, those of the stream header included.
+	// Namespaces bounds the declarations in scope at one place, those of the stream header included, as received; and
+	// separately those in canonical form.
 	Namespaces int
 	// Children bounds the direct child elements of one stanza.
 	Children int
 }
 
-// DefaultLimits suits an authenticated peer.
+// DefaultLimits suits an authenticated peer whose stanzas are passed on to others.
 func DefaultLimits() Limits {
 	return Limits{StanzaBytes: 256 << 10, Depth: 64, Attrs: 64, Namespaces: 64, Children: 256}
 }
@@ -25,6 +26,13 @@ func DefaultLimits() Limits {
 // PreAuthLimits suits a peer nobody has vouched for yet.
 func PreAuthLimits() Limits {
 	return Limits{StanzaBytes: 10 << 10, StreamBytes: 32 << 10, Depth: 8, Attrs: 32, Namespaces: 16, Children: 32}
+}
+
+// ServerLimits suits a client reading from its own server, which wraps what others sent (archive results, carbons) and
+// answers with whole rosters: looser than DefaultLimits in every field, so that nothing one client may send can end the
+// stream of another.
+func ServerLimits() Limits {
+	return Limits{StanzaBytes: 4 << 20, Depth: 96, Attrs: 128, Namespaces: 128, Children: 1024}
 }
 
 func (l Limits) orDefaults() Limits {

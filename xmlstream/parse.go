@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"io"
-	"slices"
 	"strconv"
 	"unicode/utf8"
 	"unsafe"
@@ -129,7 +128,11 @@ func (r *Reader) rootTag(outer *scope) (inner int, space string, err error) {
 	}
 	space = ownString(f.ns.of(sc.ns))
 	f.local = span{0, sc.name.local.n}
+	f.scoped = 1
 	r.writeHead(t)
+	if err = r.checkTag(&f, 1); err != nil {
+		return 0, "", err
+	}
 	if !empty {
 		sc.open = append(sc.open, f)
 	}
@@ -140,6 +143,7 @@ func (r *Reader) rootTag(outer *scope) (inner int, space string, err error) {
 func (r *Reader) writeHead(t []byte) {
 	sc := r.sc
 	sc.out = append(sc.out, sc.name.local.of(t)...)
+	sc.used = sc.used[:0]
 	for i := range sc.attr {
 		a := &sc.attr[i]
 		if a.form&declares != 0 {
@@ -151,6 +155,7 @@ func (r *Reader) writeHead(t []byte) {
 		case a.ns.off == isXML:
 			h.space = NSXML
 		default:
+			sc.prefix(a.ns)
 			h.space = ownString(a.ns.of(sc.ns))
 		}
 		local := a.name.local.of(t)
@@ -209,8 +214,15 @@ func (r *Reader) childTag() error {
 		out = appendValueBytes(out, f.ns.of(sc.ns), f.ns.plain)
 		out = append(out, '\'')
 	}
+	f.scoped = parent.scoped
+	if !same {
+		f.scoped++
+	}
 	if len(sc.attr) > 0 {
 		out = sc.appendAttrs(out, t)
+		if err = r.checkTag(&f, int(f.scoped-parent.scoped)); err != nil {
+			return err
+		}
 	}
 	if empty {
 		out = append(out, '/', '>')
@@ -229,6 +241,26 @@ func (r *Reader) childTag() error {
 		sc.open = append(sc.open, f)
 	}
 	return r.checkSize()
+}
+
+// checkTag holds the canonical form of the tag just written against the limits, so that whoever reads it under the same
+// ones accepts it. declared is 1 if it has an xmlns of its own.
+func (r *Reader) checkTag(f *frame, declared int) error {
+	sc := r.sc
+	n := declared + len(sc.used)
+	for i := range sc.attr {
+		if sc.attr[i].form&declares == 0 {
+			n++
+		}
+	}
+	f.scoped += int32(len(sc.used))
+	switch {
+	case n > r.lim.Attrs:
+		return overLimit("too many attributes")
+	case int(f.scoped) > r.lim.Namespaces:
+		return overLimit("too many namespaces")
+	}
+	return nil
 }
 
 func (sc *scratch) addKid(start int32, f *frame, same bool) {
@@ -276,10 +308,8 @@ func (sc *scratch) appendAttrs(out, t []byte) []byte {
 
 // appendPrefix writes the generated prefix of a namespace, declaring it at its first use on this tag.
 func (sc *scratch) appendPrefix(out []byte, ns nsRef) []byte {
-	n := slices.IndexFunc(sc.used, func(u nsRef) bool { return sc.sameNS(u, ns) }) + 1
-	if n == 0 {
-		sc.used = append(sc.used, ns)
-		n = len(sc.used)
+	n, first := sc.prefix(ns)
+	if first {
 		out = append(out, " xmlns:ns"...)
 		out = strconv.AppendInt(out, int64(n), 10)
 		out = append(out, '=', '\'')
@@ -289,6 +319,17 @@ func (sc *scratch) appendPrefix(out []byte, ns nsRef) []byte {
 	out = append(out, " ns"...)
 	out = strconv.AppendInt(out, int64(n), 10)
 	return append(out, ':')
+}
+
+// prefix gives the number of the generated prefix of a namespace on this tag.
+func (sc *scratch) prefix(ns nsRef) (n int, first bool) {
+	for i, u := range sc.used {
+		if sc.sameNS(u, ns) {
+			return i + 1, false
+		}
+	}
+	sc.used = append(sc.used, ns)
+	return len(sc.used), true
 }
 
 func appendValueBytes(out, v []byte, plain bool) []byte {
@@ -380,15 +421,15 @@ func (r *Reader) endTagName() ([]byte, error) {
 // finish makes the Element out of the scratch memory. Small elements get one piece of memory for everything. Large ones
 // get a second one for the head, so that an address or id kept for long does not keep the content alive with it.
 func (sc *scratch) finish(el *Element, inner int, space string) {
-	data := bytes.Clone(sc.out)
-	head := data[:inner:inner]
-	view := len(data) <= viewLimit
+	var head []byte
+	view := len(sc.out) <= viewLimit
 	if view {
-		el.Inner = data[inner:len(data):len(data)]
+		data := bytes.Clone(sc.out)
+		head, el.Inner = data[:inner:inner], data[inner:]
 	} else {
-		head = bytes.Clone(sc.out[:inner])
-		el.Inner = bytes.Clone(sc.out[inner:])
+		head, el.Inner = bytes.Clone(sc.out[:inner]), bytes.Clone(sc.out[inner:])
 	}
+	el.Inner = el.Inner[:len(el.Inner):len(el.Inner)]
 	if len(el.Inner) == 0 {
 		el.Inner = nil
 	}

@@ -24,6 +24,7 @@ type frame struct {
 	prefix span  // in scratch.ns
 	ns     nsRef // of the element
 	def    nsRef // default namespace inside
+	scoped int32 // declarations in scope in canonical form
 	nsLen  int32 // lengths of scratch.ns and scratch.bind before it
 	binds  int32
 }
