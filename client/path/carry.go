@@ -66,7 +66,7 @@ func (c *Chat) onlyDirect(m *msg) bool { return !m.settled && c.effective(m) == 
 // catchLink hands a link what is unconfirmed and did not go there. The link must be open.
 func (c *Chat) catchLink(l *lnk, now time.Time) {
 	for _, m := range c.win.after(c.covered(l)) {
-		if !m.settled && c.effective(m) != OnlyServer {
+		if !m.settled {
 			c.giveLink(l, m, now)
 		}
 	}

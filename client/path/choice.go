@@ -126,8 +126,7 @@ func (c *Chat) open(l *lnk) bool {
 		return false
 	}
 	for _, m := range c.win.after(covered) {
-		overdue := m.atServer && !c.now.Before(m.serverAt.Add(c.cfg.ReceiptStall))
-		if !m.settled && !overdue && c.effective(m) == OnlyServer {
+		if !m.settled && c.effective(m) == OnlyServer {
 			return false
 		}
 	}

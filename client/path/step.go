@@ -82,6 +82,7 @@ func (c *Chat) forget(l *lnk, now time.Time) {
 
 // prune forgets messages that nobody waits for any more.
 func (c *Chat) prune(now time.Time) {
+	c.release(now)
 	known, anywhere := uint64(0), uint64(0)
 	if c.carrier != nil && c.mode == ViaLink {
 		known = c.known[c.carrier.Device]
@@ -105,6 +106,19 @@ func (c *Chat) prune(now time.Time) {
 	c.win.dropHead(n)
 	if len(c.win.list) > c.cfg.Window+c.cfg.Window/4 {
 		c.collapse(now)
+	}
+}
+
+// release ends the wait for receipts of messages that were to go by the server alone, once the server has had them for long: while
+// they are unconfirmed nothing newer may use a link.
+func (c *Chat) release(now time.Time) {
+	if l := c.best(); c.odd == 0 || l == nil || l.trust != trusted {
+		return
+	}
+	for _, m := range c.win.list {
+		if m.route == OnlyServer && m.atServer && !now.Before(m.serverAt.Add(c.cfg.ReceiptStall)) {
+			c.settle(m, now)
+		}
 	}
 }
 
