@@ -1,0 +1,178 @@
+package client
+
+import (
+	"net/netip"
+	"time"
+
+	"godwit/client/path"
+	"godwit/jid"
+	"godwit/link"
+	"godwit/sasl"
+	"godwit/xep/chatstates"
+)
+
+// Event is something the application may want to show. The types are Online,
+// Offline, RosterLoaded, ContactChanged, PresenceChanged, SubscriptionAsked,
+// Sent, Delivered, Failed, Message, ChatState, LinkChanged, RouteChanged and
+// Problem. Later versions may add more.
+type Event interface{ event() }
+
+// Online tells that the client is signed in.
+type Online struct {
+	JID jid.JID // full
+	// Local and Remote are the addresses of the connection, zero where the
+	// transport has none.
+	Local, Remote netip.AddrPort
+	Kind          link.Kind
+	TLS           link.TLSInfo
+	Mechanism     sasl.Mechanism
+	// Resumed: the session from before the interruption goes on (XEP-0198 §5).
+	Resumed bool
+}
+
+// Offline tells that there is no connection to the server. Direct links may go on.
+type Offline struct {
+	Err error // nil when the application asked for it
+	// Final: the client does not try again; Run returns Err.
+	Final bool
+	// Retry is when it tries again.
+	Retry time.Time
+}
+
+// RosterLoaded tells the contacts after each sign-in.
+type RosterLoaded struct{ Contacts []Contact }
+
+// ContactChanged tells a change of one contact (RFC 6121 §2.1.6).
+type ContactChanged struct {
+	Contact Contact
+	Removed bool
+}
+
+// PresenceChanged tells that a device of a contact came, went, or changed.
+type PresenceChanged struct {
+	From      jid.JID // full
+	Available bool
+	Show      Show
+	Status    string
+	Priority  int8
+	// Client is the name of the contact's software, "" when it does not tell.
+	Client string
+	// Direct: the device can build direct links of a kind this client has.
+	Direct bool
+	// Since is when it came, if the server said so.
+	Since time.Time
+}
+
+// SubscriptionAsked tells that somebody asks to see the user's presence. Answer
+// with Accept or Decline. Unanswered requests are told again after a sign-in.
+type SubscriptionAsked struct {
+	From   jid.JID // bare
+	Status string  // their words
+}
+
+// Sent tells that a path has taken responsibility for a message: the server, or
+// the peer's client itself.
+type Sent struct {
+	ID   string
+	To   jid.JID // bare
+	Path path.Kind
+}
+
+// Delivered tells that the peer's client has a message.
+type Delivered struct {
+	ID   string
+	To   jid.JID // bare
+	Path path.Kind
+}
+
+// Failed tells that a message was refused and is not tried again.
+type Failed struct {
+	ID     string
+	To     jid.JID // bare
+	Reason string
+}
+
+// Message is a message that arrived, or that another device of the user sent. It
+// is told once, after it has become durable, in its sender's order.
+type Message struct {
+	From, To jid.JID // as they stood in the message
+	Chat     jid.JID // the bare address of the other side
+	// Own: the user wrote it, on another device.
+	Own bool
+	// ID is the origin-id (XEP-0359), or where there is none the id attribute.
+	ID   string
+	Body string
+	// Path it took to this device.
+	Path path.Kind
+	// Time is when it was written as far as is known.
+	Time time.Time
+	// Late: it comes from the archive or was delivered with delay.
+	Late bool
+}
+
+// ChatState tells what the other side does in a chat (XEP-0085).
+type ChatState struct {
+	From  jid.JID // full
+	State chatstates.State
+}
+
+// LinkState is a stage in the life of a direct link.
+type LinkState string
+
+// The stages.
+const (
+	LinkConnecting LinkState = "connecting"
+	LinkUp         LinkState = "up"
+	LinkDown       LinkState = "down"
+)
+
+// LinkInfo describes a direct link.
+type LinkInfo struct {
+	Peer  jid.JID // full
+	State LinkState
+	Path  path.Kind // Direct or Relay; "" while connecting
+	Kind  link.Kind // "" while connecting
+	// Local and Remote are the addresses in use.
+	Local, Remote netip.AddrPort
+	RTT           time.Duration
+	// Trusted: the link is proven and answers in time.
+	Trusted bool
+	Since   time.Time
+	// BytesIn and BytesOut count what the link carried above encryption.
+	BytesIn, BytesOut uint64
+}
+
+// LinkChanged tells that a direct link begins, is up, or is gone (or did not come
+// about: then Reason says why).
+type LinkChanged struct {
+	LinkInfo
+	Reason string
+}
+
+// RouteChanged tells what carries new messages of a chat from now on.
+type RouteChanged struct {
+	Chat   jid.JID // bare
+	Mode   path.Mode
+	Path   path.Kind // "" when nothing carries them and they wait
+	Device jid.JID   // at the other end of the link, if one is involved
+	Reason string
+}
+
+// Problem tells of something the user should know and can do something about,
+// such as a full disk or a server that refuses the client.
+type Problem struct{ Err error }
+
+func (Online) event()            {}
+func (Offline) event()           {}
+func (RosterLoaded) event()      {}
+func (ContactChanged) event()    {}
+func (PresenceChanged) event()   {}
+func (SubscriptionAsked) event() {}
+func (Sent) event()              {}
+func (Delivered) event()         {}
+func (Failed) event()            {}
+func (Message) event()           {}
+func (ChatState) event()         {}
+func (LinkChanged) event()       {}
+func (RouteChanged) event()      {}
+func (Problem) event()           {}
