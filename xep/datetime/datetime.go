@@ -26,7 +26,11 @@ func Parse(s string) (time.Time, error) {
 	if err != nil {
 		return time.Time{}, fmt.Errorf("not a DateTime of XEP-0082: no such moment")
 	}
-	return t.UTC(), nil
+	t = t.UTC()
+	if y := t.Year(); y < 0 || y > 9999 { // an offset can push the first and last day over the edge
+		return time.Time{}, fmt.Errorf("not a DateTime of XEP-0082: beyond the years that it can express")
+	}
+	return t, nil
 }
 
 // shaped holds s to the exact positions of digits and separators, which

@@ -27,6 +27,8 @@ func TestParse(t *testing.T) {
 		{"2026-11-23T24:00:00Z", "", "hour 24"},
 		{"20261123T06:12:00", "", "the legacy form of XEP-0091"},
 		{"2026-11-23T06:12:00.000000000000000000000000000000000Z", "", "an endless fraction"},
+		{"0000-01-01T00:00:00+01:00", "", "in UTC that is before the year 0"},
+		{"9999-12-31T23:59:59-01:00", "", "in UTC that is after the year 9999"},
 		{"", "", "nothing"},
 	} {
 		got, err := Parse(row.in)
@@ -90,9 +92,6 @@ func FuzzParse(f *testing.F) {
 			return
 		}
 		back, err := Parse(Format(moment))
-		if y := moment.Year(); y < 0 || y > 9999 {
-			return // an offset can push the first and last day over the edge
-		}
 		if err != nil || !back.Equal(moment.Truncate(time.Microsecond)) {
 			t.Fatalf("%q became %v, then %q: %v", s, moment, Format(moment), err)
 		}

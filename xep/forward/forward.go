@@ -63,6 +63,6 @@ func (f Forwarded) Encode(e *xmlstream.Encoder) {
 	if !f.Delay.Stamp.IsZero() {
 		f.Delay.Encode(e)
 	}
-	e.Raw(f.Stanza.Append(nil, NS))
+	e.Raw(f.Stanza.Append(make([]byte, 0, f.Stanza.Size()), NS))
 	e.End()
 }
