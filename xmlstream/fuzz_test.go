@@ -94,11 +94,12 @@ func standardTree(data []byte) (Node, error) {
 // normalise joins neighbouring text and, if values is set, does what the standard library leaves out: white space in
 // attribute values.
 func normalise(n *Node, values bool) {
-	for i := range n.Attrs {
-		if !values {
-			break
+	if values {
+		n.Name.Space = spaces.Replace(n.Name.Space)
+		for i := range n.Attrs {
+			a := &n.Attrs[i]
+			a.Name.Space, a.Value = spaces.Replace(a.Name.Space), spaces.Replace(a.Value)
 		}
-		n.Attrs[i].Value = strings.NewReplacer("\r\n", " ", "\r", " ", "\n", " ", "\t", " ").Replace(n.Attrs[i].Value)
 	}
 	var kids []Node
 	for _, c := range n.Children {
@@ -126,6 +127,8 @@ func describe(n Node) string {
 	}
 	return string(b)
 }
+
+var spaces = strings.NewReplacer("\r\n", " ", "\r", " ", "\n", " ", "\t", " ")
 
 // FuzzReader: how a stream is split changes nothing, memory stays bounded, nothing panics.
 func FuzzReader(f *testing.F) {
