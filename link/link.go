@@ -100,8 +100,8 @@ type Quality struct {
 
 // Link is one connection that carries framed XML.
 //
-// One goroutine at a time calls Read, Restart and Upgrader.StartTLS: the
-// reader. All other methods may be called by any goroutine at any time.
+// One goroutine at a time, the reader, calls Read, Restart, SetLimits and
+// Upgrader.StartTLS. All other methods may be called by any goroutine at any time.
 type Link interface {
 	Kind() Kind
 	// LocalAddr and RemoteAddr are the addresses of this connection as

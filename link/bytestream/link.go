@@ -72,6 +72,7 @@ type Link struct {
 	opened   bool  // a header was sent, so an end tag is due
 	closing  bool  // Close was called: flush, then end
 	reason   error // why the link ended; nil while it lives
+	broken   error // why nothing can be written any more, though perhaps read
 	ended    bool  // the transport is closed or being closed
 	gone     bool  // the transport is closed
 	timer    *time.Timer

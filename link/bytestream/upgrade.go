@@ -71,5 +71,5 @@ func (l *Link) drain(final []byte) (io.ReadWriteCloser, error) {
 	if l.reason != nil {
 		return nil, l.reason
 	}
-	return l.rwc, nil
+	return l.rwc, l.broken
 }

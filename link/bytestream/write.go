@@ -54,6 +54,8 @@ func (l *Link) enqueue(b []byte) error {
 	switch {
 	case l.reason != nil:
 		return l.reason
+	case l.broken != nil:
+		return l.broken
 	case l.closing:
 		return link.ErrClosed
 	}
@@ -100,16 +102,16 @@ func (l *Link) flush() {
 		l.writing = len(c.b)
 		l.mu.Unlock()
 
-		n, err := l.write(rwc, c.b)
-		l.out.Add(uint64(n))
+		l.out.Add(uint64(len(c.b)))
+		_, err := l.write(rwc, c.b)
 		c.free()
 
 		l.mu.Lock()
 		l.writing = 0
-		l.mu.Unlock()
 		if err != nil {
-			l.end(writeError(err))
+			l.writeFailed(err)
 		}
+		l.mu.Unlock()
 	}
 }
 
@@ -143,11 +145,21 @@ func (l *Link) write(rwc io.ReadWriteCloser, b []byte) (int, error) {
 	return rwc.Write(b)
 }
 
-func writeError(err error) error {
-	if errors.Is(err, os.ErrDeadlineExceeded) {
-		return fmt.Errorf("%w: %w", link.ErrWriteTimeout, err)
+// writeFailed ends writing; with mu held. A peer that takes nothing ends the
+// link. But one that has closed may have spoken before: what has arrived can
+// still be read, for a bounded time.
+func (l *Link) writeFailed(err error) {
+	l.queue.drop()
+	switch {
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		l.endLocked(fmt.Errorf("%w: %w", link.ErrWriteTimeout, err))
+	case l.closing:
+		l.endLocked(link.ErrClosed)
+	case l.broken == nil && !l.ended:
+		broken := fmt.Errorf("link: write: %w", err)
+		l.broken = broken
+		l.timer = time.AfterFunc(l.cfg.CloseTimeout, func() { l.end(broken) })
 	}
-	return fmt.Errorf("link: write: %w", err)
 }
 
 // Close implements link.Link.
@@ -157,7 +169,7 @@ func (l *Link) Close(final []byte) error {
 	if l.closing || l.ended {
 		return nil
 	}
-	if l.upgrading { // nothing can be said in the middle of a handshake
+	if l.upgrading || l.broken != nil { // nothing can be said any more, or in the middle of a handshake
 		l.endLocked(link.ErrClosed)
 		return nil
 	}

@@ -1,0 +1,125 @@
+package tcp
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"sync/atomic"
+
+	"godwit/link"
+	"godwit/link/bytestream"
+)
+
+// Link is a link over TCP. It is encrypted from the first byte, or can be
+// upgraded once.
+type Link struct {
+	*bytestream.Link
+	raw    *conn
+	config *tls.Config // nil: never encrypted
+	server bool
+	tls    atomic.Pointer[tls.Conn] // set once encrypted
+}
+
+var (
+	_ link.Link     = (*Link)(nil)
+	_ link.Secured  = (*Link)(nil)
+	_ link.Upgrader = (*Link)(nil)
+)
+
+// newLink wraps a connection. With direct, TLS begins with the first byte: on a
+// server the handshake is done by the first Read, so that accepting never waits
+// for a client.
+func newLink(raw *conn, config *tls.Config, server, direct bool, bc bytestream.Config) *Link {
+	l := &Link{raw: raw, config: config, server: server}
+	bc.Local, bc.Remote = addrPort(raw.LocalAddr()), addrPort(raw.RemoteAddr())
+	if !direct {
+		bc.Kind = link.TCP
+		l.Link = bytestream.New(raw, bc)
+		return l
+	}
+	bc.Kind = link.TLS
+	sc := l.secure(raw)
+	l.tls.Store(sc.Conn)
+	l.Link = bytestream.New(sc, bc)
+	return l
+}
+
+func (l *Link) secure(raw *conn) *secureConn {
+	if l.server {
+		return &secureConn{tls.Server(raw, l.config), raw}
+	}
+	return &secureConn{tls.Client(raw, l.config), raw}
+}
+
+// CanStartTLS implements link.Upgrader.
+func (l *Link) CanStartTLS() bool { return l.config != nil && l.tls.Load() == nil }
+
+// StartTLS implements link.Upgrader.
+func (l *Link) StartTLS(ctx context.Context, proceed []byte) error {
+	if !l.CanStartTLS() {
+		return errors.New("tcp: this link can not begin TLS")
+	}
+	return l.Upgrade(ctx, proceed, func(io.ReadWriteCloser) (io.ReadWriteCloser, error) {
+		sc := l.secure(l.raw)
+		if err := sc.HandshakeContext(ctx); err != nil {
+			return nil, fmt.Errorf("tcp: TLS handshake: %w", err)
+		}
+		l.tls.Store(sc.Conn)
+		return sc, nil
+	})
+}
+
+// state is the finished handshake's, or nil.
+func (l *Link) state() *tls.ConnectionState {
+	c := l.tls.Load()
+	if c == nil {
+		return nil
+	}
+	s := c.ConnectionState()
+	if !s.HandshakeComplete {
+		return nil
+	}
+	return &s
+}
+
+// TLS implements link.Secured. On a direct link it is the zero value until the
+// handshake is finished, which the first frame read proves.
+func (l *Link) TLS() link.TLSInfo {
+	s := l.state()
+	if s == nil {
+		return link.TLSInfo{}
+	}
+	return link.TLSInfo{
+		Version: tls.VersionName(s.Version), Cipher: tls.CipherSuiteName(s.CipherSuite),
+		PeerVerified: len(s.VerifiedChains) > 0 || (!l.server && verifies(l.config)),
+	}
+}
+
+// verifies reports whether a client's configuration checks certificates in some
+// way: the ordinary one or its own.
+func verifies(c *tls.Config) bool {
+	return !c.InsecureSkipVerify || c.VerifyPeerCertificate != nil || c.VerifyConnection != nil
+}
+
+// ChannelBinding implements link.Secured.
+func (l *Link) ChannelBinding(kind string) ([]byte, bool) {
+	s := l.state()
+	if s == nil {
+		return nil, false
+	}
+	switch kind {
+	case link.TLSExporter:
+		return exporter(s)
+	case link.TLSServerEndPoint:
+		if l.server {
+			return ownEndPoint(l.raw.cert.Load())
+		}
+		if len(s.PeerCertificates) == 0 {
+			return nil, false
+		}
+		return endPoint(s.PeerCertificates[0])
+	}
+	return nil, false
+}
