@@ -115,7 +115,7 @@ var accountTests = map[string]func(*testing.T, Stores){
 			e := entry(1)
 			e.Owner = j
 			archive(t, s, e)
-			_, err = commit(t, s.Commits, store.Batch{Inbox: []store.InboxAdd{waiting(j, "x")}})
+			_, err = commit(t, s.Commits, store.Batch{Inbox: []store.InboxAdd{waiting(j, "x")}, Seen: []store.Seen{{Owner: j, Time: noon}}})
 			ok(t, err)
 			ok(t, s.Archive.SetPrefs(ctx, j, store.ArchivePrefs{Default: store.ArchiveNever}))
 		}
@@ -130,6 +130,7 @@ var accountTests = map[string]func(*testing.T, Stores){
 		if n := must[store.InboxSize](t)(s.Inbox.Size(ctx, bob)); n.Entries != 1 {
 			t.Errorf("bob's inbox: %+v", n)
 		}
+		must[store.Seen](t)(s.LastSeen.LastSeen(ctx, bob))
 		// Made again under the same address it starts empty.
 		ok(t, s.Accounts.Create(ctx, account(alice, 2)))
 		checkEmpty(t, s, alice)
@@ -146,6 +147,9 @@ func checkEmpty(t *testing.T, s Stores, owner jid.JID) {
 	}
 	if _, err := s.Archive.Prefs(ctx, owner); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("prefs: %v", err)
+	}
+	if _, err := s.LastSeen.LastSeen(ctx, owner); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("last seen: %v", err)
 	}
 	if n, err := s.Inbox.Size(ctx, owner); err != nil || n != (store.InboxSize{}) {
 		t.Errorf("inbox: %+v %v", n, err)

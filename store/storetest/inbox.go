@@ -44,7 +44,7 @@ var inboxTests = map[string]func(*testing.T, Stores){
 		if texts(l) != "123" || l[0].ID != ids[0] || l[1].ID != ids[2] || l[2].ID != ids[3] {
 			t.Errorf("%+v, ids %v", l, ids)
 		}
-		if e := l[0]; e.Owner != alice || !e.Time.Equal(noon) || !e.Expires.Equal(a.Entry.Expires) || !l[1].Expires.IsZero() {
+		if e := l[0]; e.Archived != 0 || e.Owner != alice || !e.Time.Equal(noon) || !e.Expires.Equal(a.Entry.Expires) || !l[1].Expires.IsZero() {
 			t.Errorf("%+v", e)
 		}
 	},
@@ -186,8 +186,12 @@ var inboxTests = map[string]func(*testing.T, Stores){
 		if first.Inbox[0] == 0 || again.Inbox[0] != 0 {
 			t.Errorf("inbox ids %v then %v", first.Inbox, again.Inbox)
 		}
-		if got := texts(load(t, s, bob)); got != "once" {
-			t.Errorf("inbox holds %q", got)
+		l := load(t, s, bob)
+		if got := texts(l); got != "once" {
+			t.Fatalf("inbox holds %q", got)
+		}
+		if l[0].Archived != first.Archive[1].ID {
+			t.Errorf("waits as archive entry %d, is %d", l[0].Archived, first.Archive[1].ID)
 		}
 		// A new one does meet the quota.
 		b.Archive[1].OriginID = "other"

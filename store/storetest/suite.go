@@ -16,6 +16,7 @@ type Stores struct {
 	Roster   store.Roster
 	Archive  store.Archive
 	Inbox    store.Inbox
+	LastSeen store.LastSeen
 	Secrets  store.Secrets
 	Commits  store.Committer
 	// Close ends it. The suite calls it once.
@@ -33,7 +34,7 @@ func Run(t *testing.T, open func(t *testing.T) Stores) {
 		tests map[string]func(*testing.T, Stores)
 	}{
 		{"accounts", accountTests}, {"roster", rosterTests}, {"archive", archiveTests}, {"prefs", prefsTests},
-		{"inbox", inboxTests}, {"commit", commitTests}, {"secrets", secretTests}, {"lasting", lastingTests},
+		{"inbox", inboxTests}, {"commit", commitTests}, {"seen", seenTests}, {"secrets", secretTests}, {"lasting", lastingTests},
 	} {
 		for name, test := range group.tests {
 			t.Run(group.name+"/"+name, func(t *testing.T) {
