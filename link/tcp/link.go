@@ -71,6 +71,15 @@ func (l *Link) StartTLS(ctx context.Context, proceed []byte) error {
 	})
 }
 
+// Handshake finishes the TLS handshake of a direct link, which the first Read
+// would otherwise do. Without TLS it does nothing.
+func (l *Link) Handshake(ctx context.Context) error {
+	if c := l.tls.Load(); c != nil {
+		return c.HandshakeContext(ctx)
+	}
+	return nil
+}
+
 // state is the finished handshake's, or nil.
 func (l *Link) state() *tls.ConnectionState {
 	c := l.tls.Load()
