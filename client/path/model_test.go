@@ -51,7 +51,7 @@ func TestNothingLostDoubledOrOutOfOrder(t *testing.T) {
 			t.Parallel()
 			goal := 3_000_000
 			if testing.Short() {
-				goal = 500_000
+				goal = 200_000
 			}
 			steps := 0
 			for seed := uint64(1); steps < goal; seed++ {

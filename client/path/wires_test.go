@@ -262,9 +262,13 @@ func (w *world) mischief() {
 // heal makes everything work again, for good.
 func (w *world) heal() {
 	w.plan.faults = false
+	w.apply(w.chat.SetRoute(w.now, Auto))
 	w.away = false
 	w.forward()
-	w.serverDown(0)
+	if w.told {
+		w.session.alive, w.told = false, false
+		w.apply(w.chat.ServerDown(w.now))
+	}
 	w.run(time.Second)
 	w.serverUp(false)
 	for _, l := range w.liveLinks() {

@@ -35,7 +35,6 @@ type world struct {
 	lastID  LinkID
 	changes int // from the link alone to something else
 	fail    string
-	trace   bool
 }
 
 // plan is what a run does.
@@ -182,9 +181,6 @@ func (w *world) run(d time.Duration) {
 func (w *world) apply(effects []Effect) {
 	for _, e := range slices.Clone(effects) {
 		p := w.byID[e.ID]
-		if w.trace {
-			fmt.Printf("%v %v %+v\n", w.now.Sub(time.Unix(1_000_000, 0)), e.Action, e)
-		}
 		switch e.Action {
 		case Hand:
 			w.checkHand(p, e)
