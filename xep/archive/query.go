@@ -65,12 +65,12 @@ type Query struct {
 	FlipPage bool        // send the page newest first; which messages are in it stays the same
 
 	// HasForm tells a query with a form from an empty one: an empty query in
-	// an iq of type get asks for the form (§4.1.6).
+	// an iq of type get asks for the form (§4.1.5).
 	HasForm bool
 }
 
 // ParseQuery reads <query/>. A field that this side does not know is
-// feature-not-implemented (XEP-0313 §4.1.6); a malformed value is
+// feature-not-implemented (XEP-0313 §4.1.5); a malformed value is
 // bad-request.
 func ParseQuery(n xmlstream.Node) (Query, error) {
 	if err := wire.Expect(n, NS, "query"); err != nil {
@@ -246,7 +246,7 @@ func (q Query) fields() []dataform.Field {
 }
 
 // Fields is the answer to an empty query of type get: which fields a query
-// may use here (XEP-0313 §4.1.6).
+// may use here (XEP-0313 §4.1.5).
 type Fields struct{ Groupchat bool }
 
 // Encode writes <query/> with the form.

@@ -23,7 +23,7 @@ type Caps struct {
 }
 
 // Legacy reports whether the format is the one before version 1.4, whose Ver
-// proves nothing (XEP-0115 §12).
+// proves nothing (XEP-0115 §13).
 func (c Caps) Legacy() bool { return c.Hash == "" }
 
 // Query returns the node to ask disco#info for (XEP-0115 §6.2).

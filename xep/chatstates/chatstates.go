@@ -11,7 +11,7 @@ const NS = "http://jabber.org/protocol/chatstates"
 // State is what a person does in a chat; its text is the element's name.
 type State string
 
-// The states (XEP-0085 §5.1).
+// The states (XEP-0085 §2).
 const (
 	Active    State = "active"
 	Composing State = "composing"

@@ -11,7 +11,7 @@ const NS = "urn:xmpp:csi:0"
 // State is what a client says about itself; the zero value says nothing.
 type State uint8
 
-// The states. A session begins active (XEP-0352 §4).
+// The states. A session begins active (XEP-0352 §4.2).
 const (
 	Unsaid State = iota
 	Active
@@ -50,7 +50,7 @@ func (s State) Encode(e *xmlstream.Encoder) {
 	}
 }
 
-// Feature is the stream feature <csi/> (XEP-0352 §3).
+// Feature is the stream feature <csi/> (XEP-0352 §4.1).
 type Feature struct{}
 
 // Encode writes <csi/>.

@@ -22,7 +22,7 @@ const (
 	maxCredential = 1024
 )
 
-// Types of service that Godwit knows (XEP-0215 §3.1).
+// Types of service that Godwit knows (XEP-0215 §8.3).
 const (
 	STUN  = "stun"
 	STUNS = "stuns"

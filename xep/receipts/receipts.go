@@ -15,10 +15,10 @@ const MaxID = 1024
 var RequestName = xmlstream.Name{Space: NS, Local: "request"}
 
 // Request asks for a receipt; the message around it needs an id
-// (XEP-0184 §5.1).
+// (XEP-0184 §7).
 type Request struct{}
 
-// Received is the receipt (XEP-0184 §5.2).
+// Received is the receipt (XEP-0184 §7).
 type Received struct {
 	ID string // the id attribute of the message that arrived
 }

@@ -228,7 +228,7 @@ type Versioning struct{}
 // Encode writes <ver/>.
 func (Versioning) Encode(e *xmlstream.Encoder) { wire.Empty(e, VersioningNS, "ver") }
 
-// PreApproval is the stream feature <sub/> (RFC 6121 §3.4.1).
+// PreApproval is the stream feature <sub/> (RFC 6121 §3.4).
 type PreApproval struct{}
 
 // Encode writes <sub/>.

@@ -10,6 +10,7 @@ import (
 	"godwit/stanza"
 	"godwit/xep/internal/codectest"
 	"godwit/xep/roster"
+	"godwit/xmlstream"
 )
 
 const ns = ` xmlns='jabber:iq:roster'`
@@ -113,5 +114,33 @@ func TestFeatures(t *testing.T) {
 	}
 	if got := codectest.Write(t, roster.PreApproval{}); got != `<sub xmlns='urn:xmpp:features:pre-approval'/>` {
 		t.Error(got)
+	}
+}
+
+func benchQuery() roster.Query {
+	q := roster.Query{Ver: "100", HasVer: true}
+	for i := range 100 {
+		q.Items = append(q.Items, roster.Item{JID: jid.MustParse(fmt.Sprintf("friend%d@b.example", i)), Name: fmt.Sprintf("Friend %d", i),
+			Subscription: roster.Both, Groups: []string{"Friends"}})
+	}
+	return q
+}
+
+func BenchmarkEncode100(b *testing.B) {
+	q := benchQuery()
+	buf := make([]byte, 0, 32<<10)
+	b.ReportAllocs()
+	for b.Loop() {
+		q.Encode(xmlstream.NewEncoder(buf[:0], ""))
+	}
+}
+
+func BenchmarkParse100(b *testing.B) {
+	n := codectest.Node(b, codectest.Write(b, benchQuery()))
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := roster.Parse(n); err != nil {
+			b.Fatal(err)
+		}
 	}
 }

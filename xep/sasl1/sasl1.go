@@ -163,8 +163,8 @@ func ParseSuccess(n xmlstream.Node) (Success, error) {
 	return Success{Data: data}, err
 }
 
-// ParseFailure reads <failure/>. A failure that names no condition counts as
-// not-authorized, the way RFC 6120 §6.5 asks for unknown ones.
+// ParseFailure reads <failure/>. One that names no condition counts as
+// not-authorized, the general one (RFC 6120 §6.5.10).
 func ParseFailure(n xmlstream.Node) (Failure, error) {
 	if err := wire.Expect(n, NS, "failure"); err != nil {
 		return Failure{}, err

@@ -60,7 +60,7 @@ type Challenge struct{ Data []byte }
 // Response carries data from the client (XEP-0388 §2.5).
 type Response struct{ Data []byte }
 
-// Abort ends the exchange from the client's side (XEP-0388 §6.5).
+// Abort ends the exchange from the client's side (XEP-0388 §4.5).
 type Abort struct{ Text string }
 
 // Success ends the exchange well (XEP-0388 §2.6.1).

@@ -71,6 +71,29 @@ func TestNumbers(t *testing.T) {
 	}
 }
 
+func TestBase64(t *testing.T) {
+	for _, row := range []struct {
+		in, want string
+		ok       bool
+		why      string
+	}{
+		{"", "", true, "nothing is no bytes"},
+		{"aGk=", "hi", true, "padded"},
+		{"aGk", "", false, "padding is required"},
+		{"aGl=", "", false, "the bits that padding leaves over are zero"},
+		{"aG\nk=", "", false, "the decoder below skips line breaks, the protocol does not"},
+		{"aGk=\r\n", "", false, "nor at the end"},
+		{" aGk=", "", false, "nor spaces"},
+		{"aGk=aGk=", "", false, "padding ends it"},
+		{"-_8=", "", false, "the other alphabet"},
+	} {
+		got, err := wire.Base64(row.in)
+		if (err == nil) != row.ok || string(got) != row.want || err != nil && !errors.Is(err, wire.ErrEncoding) {
+			t.Errorf("%q = %q, %v; %s", row.in, got, err, row.why)
+		}
+	}
+}
+
 func TestCut(t *testing.T) {
 	for _, row := range []struct {
 		in    string
