@@ -28,6 +28,8 @@ func TestMain(m *testing.M) {
 	switch os.Getenv(roleEnv) {
 	case "":
 		goleak.VerifyTestMain(m)
+	case "hold": // one test of this binary, in a process to be killed
+		os.Exit(m.Run())
 	case "addresses": // prints its interface addresses, then waits for ever
 		addrs, err := net.InterfaceAddrs()
 		if err != nil {
@@ -324,6 +326,44 @@ func TestEndOfTestEndsEverything(t *testing.T) {
 	if _, err := socket.Accept(); err == nil {
 		t.Error("the socket is still open")
 	}
+}
+
+// A run that is killed has no chance to clean up, and need not: the program
+// inside, which holds the pipe open, ends with it.
+func TestKilledRunLeavesNothing(t *testing.T) {
+	if os.Getenv(roleEnv) == "hold" {
+		lab := New(t)
+		h := lab.AddNAT("home", PortRestricted, WithLink(Link{Delay: time.Millisecond})).AddHost("host")
+		cmd := command(t, h)
+		cmd.Stdout = os.Stdout
+		_ = cmd.Run()
+		return
+	}
+	t.Parallel()
+	Require(t)
+	cmd := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$")
+	cmd.Env = append(os.Environ(), roleEnv+"=hold")
+	proc.DieWithParent(cmd)
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	lines := bufio.NewScanner(out)
+	for lines.Scan() && lines.Text() != "ready" {
+	}
+	if err := cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = out.(interface{ SetReadDeadline(time.Time) error }).SetReadDeadline(time.Now().Add(patience))
+	for lines.Scan() {
+	}
+	if err := lines.Err(); err != nil {
+		t.Errorf("the program in the lab lives on: %v", err)
+	}
+	_ = cmd.Wait()
 }
 
 func command(t *testing.T, h *Host) *exec.Cmd {
