@@ -1,6 +1,8 @@
 package caps
 
 import (
+	"strings"
+
 	"godwit/xep/internal/wire"
 	"godwit/xmlstream"
 )
@@ -46,7 +48,8 @@ func Parse(n xmlstream.Node) (Caps, error) {
 	if len(hash) > maxHash {
 		return Caps{}, wire.NotAcceptable("the name of a hash may be %d bytes long", maxHash)
 	}
-	return Caps{Node: node, Hash: hash, Ver: ver}, nil
+	// Caps outlive the presence they came in, whose bytes they would hold.
+	return Caps{Node: strings.Clone(node), Hash: strings.Clone(hash), Ver: strings.Clone(ver)}, nil
 }
 
 // Encode writes <c/>.

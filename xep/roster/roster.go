@@ -2,6 +2,7 @@ package roster
 
 import (
 	"slices"
+	"strings"
 
 	"godwit/jid"
 	"godwit/xep/internal/wire"
@@ -159,7 +160,7 @@ func ParseSet(n xmlstream.Node) (Item, error) {
 	if j.IsFull() {
 		return Item{}, wire.Bad("a roster holds bare addresses, not %s", wire.Quote(v))
 	}
-	item := Item{JID: j, Name: c.Attr("name")}
+	item := Item{JID: j, Name: strings.Clone(c.Attr("name"))} // stored, unlike the request around it
 	if c.Attr("subscription") == string(Remove) {
 		return Item{JID: j, Subscription: Remove}, nil
 	}
@@ -187,7 +188,7 @@ func setGroups(c xmlstream.Node) ([]string, error) {
 		case len(groups) == MaxGroups:
 			return nil, wire.NotAcceptable("a contact may be in %d groups", MaxGroups)
 		}
-		groups = append(groups, name)
+		groups = append(groups, strings.Clone(name))
 	}
 	return groups, nil
 }

@@ -2,6 +2,7 @@ package sasl2
 
 import (
 	"fmt"
+	"strings"
 
 	"godwit/jid"
 	"godwit/xep/bind2"
@@ -208,6 +209,8 @@ func parseAgent(n xmlstream.Node) (UserAgent, error) {
 		}
 		u.ID = id
 	}
+	// Sessions remember these for as long as they last; the rest of the element goes.
+	u.Software, u.Device = strings.Clone(u.Software), strings.Clone(u.Device)
 	return u, nil
 }
 

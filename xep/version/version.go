@@ -1,6 +1,8 @@
 package version
 
 import (
+	"strings"
+
 	"godwit/xep/internal/wire"
 	"godwit/xmlstream"
 )
@@ -33,7 +35,7 @@ func Parse(n xmlstream.Node) (Version, error) {
 
 func part(n xmlstream.Node, local string) string {
 	c, _ := n.Child(NS, local)
-	return wire.Cut(c.InnerText(), MaxText)
+	return strings.Clone(wire.Cut(c.InnerText(), MaxText)) // kept without the stanza around it
 }
 
 // Encode writes <query/>.
