@@ -16,7 +16,7 @@ import (
 
 type archives struct{ db *sqlitedb.DB }
 
-const archiveColumns = `id, owner, with_bare, with_resource, time, sender, origin, stanza`
+const archiveColumns = `id, with_bare, with_resource, time, sender, origin, stanza`
 
 // errEnough ends the reading of rows early; enough takes it away again.
 var errEnough = errors.New("enough rows")
@@ -28,24 +28,29 @@ func enough(err error) error {
 	return err
 }
 
-func scanArchive(row sqlitedb.Scanner) (e store.ArchiveEntry, err error) {
-	var owner, bare, resource, sender string
+// scanArchive reads one entry of owner.
+func scanArchive(row sqlitedb.Scanner, owner jid.JID) (e store.ArchiveEntry, err error) {
+	var bare, resource, sender string
 	var t int64
-	if err := row.Scan(&e.ID, &owner, &bare, &resource, &t, &sender, &e.OriginID, &e.Stanza); err != nil {
+	if err := row.Scan(&e.ID, &bare, &resource, &t, &sender, &e.OriginID, &e.Stanza); err != nil {
 		return e, err
 	}
-	e.Time = fromMicros(t)
+	e.Owner, e.Time = owner, fromMicros(t)
 	with := bare
 	if resource != "" {
 		with += "/" + resource
 	}
-	if e.Owner, err = parseJID(owner); err != nil {
-		return e, err
-	}
 	if e.With, err = parseJID(with); err != nil {
 		return e, err
 	}
-	e.Sender, err = parseJID(sender)
+	switch sender { // one of the two, but in archives of rooms
+	case bare:
+		e.Sender = e.With.Bare()
+	case owner.String():
+		e.Sender = owner
+	default:
+		e.Sender, err = parseJID(sender)
+	}
 	return e, err
 }
 
@@ -184,7 +189,7 @@ func readPage(v *sqlitedb.View, q store.ArchiveQuery, c *condition, page *store.
 			page.Complete = false
 			return errEnough
 		}
-		e, err := scanArchive(row)
+		e, err := scanArchive(row, q.Owner)
 		if err != nil {
 			return err
 		}
@@ -231,7 +236,7 @@ func (a archives) Entry(ctx context.Context, owner jid.JID, id int64) (e store.A
 	err = a.db.View(ctx, func(v *sqlitedb.View) error {
 		return v.Each(`SELECT `+archiveColumns+` FROM archive WHERE id = ? AND owner = ?`, []any{id, owner.String()}, func(row sqlitedb.Scanner) error {
 			found = true
-			e, err = scanArchive(row)
+			e, err = scanArchive(row, owner)
 			return err
 		})
 	})

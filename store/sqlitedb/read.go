@@ -53,7 +53,7 @@ func (p *pool) close() error {
 	close(p.closed)
 	for range cap(p.free) {
 		if s := <-p.free; s != nil {
-			s.discard()
+			s.close()
 		}
 	}
 	return p.db.Close()

@@ -35,8 +35,19 @@ func openSession(ctx context.Context, db *sql.DB) (*session, error) {
 	return &session{conn: c, stmts: make(map[string]*sql.Stmt)}, nil
 }
 
-// discard closes the connection for good instead of giving it back to the pool of database/sql.
+// close gives the connection back to the pool of database/sql, for that to be closed in an orderly way.
+func (s *session) close() {
+	for _, st := range s.stmts {
+		st.Close()
+	}
+	s.conn.Close()
+}
+
+// discard closes a connection that may be broken for good instead of giving it back.
 func (s *session) discard() {
+	for _, st := range s.stmts {
+		st.Close()
+	}
 	s.conn.Raw(func(any) error { return driver.ErrBadConn }) //nolint:errcheck // that error is the request
 	s.conn.Close()
 }

@@ -525,3 +525,59 @@ func TestAnotherWriterIsWaitedFor(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 }
+
+// TestSpoiltConnectionsAreReplaced: a transaction that ended under the writer's feet, as SQLite may end it after a
+// failure of the disk, costs the connection and nothing else. Nothing of the old one may stay behind, least of all a lock.
+func TestSpoiltConnectionsAreReplaced(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "x.db")
+	d := openAt(t, path, opts())
+	own := errors.New("own fault")
+	for _, end := range []string{`ROLLBACK`, `COMMIT`} {
+		err := d.Update(ctx, func(tx *sqlitedb.Tx) error {
+			if _, err := tx.Exec(end); err != nil {
+				return err
+			}
+			return own
+		})
+		if err == nil {
+			t.Errorf("%s inside a change is reported as stored", end)
+		}
+		if err := d.Update(ctx, insert(end)); err != nil {
+			t.Errorf("after %s: %v", end, err)
+		}
+		o := opts()
+		o.BusyTimeout = time.Millisecond
+		if err := openAt(t, path, o).Update(ctx, insert("other "+end)); err != nil {
+			t.Errorf("another process after %s: %v", end, err)
+		}
+	}
+	if got := notes(t, d); got != "ROLLBACKother ROLLBACKCOMMITother COMMIT" {
+		t.Errorf("stored %q", got)
+	}
+}
+
+// TestCloseLeavesOneFile: the last to close puts everything into the database file, so that copying it copies the data.
+func TestCloseLeavesOneFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "x.db")
+	d := openAt(t, path, opts())
+	if err := d.Update(ctx, insert("a")); err != nil {
+		t.Fatal(err)
+	}
+	notes(t, d)
+	func() {
+		defer func() { _ = recover() }()
+		d.View(ctx, func(v *sqlitedb.View) error { // costs a connection
+			var n int
+			v.One(`SELECT count(*) FROM note`, nil, &n)
+			panic("oops")
+		})
+	}()
+	if err := d.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range []string{path + "-wal", path + "-shm"} {
+		if _, err := os.Stat(p); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("%s is left (%v)", p, err)
+		}
+	}
+}

@@ -117,7 +117,7 @@ func (w *writer) close() error {
 	w.mu.Unlock()
 	<-w.ended
 	if w.c.s != nil {
-		w.c.drop()
+		w.c.s.close()
 	}
 	return w.c.db.Close()
 }
