@@ -30,11 +30,10 @@ type kid struct {
 func (r *Reader) header() (Token, error) {
 	sc := r.sc
 	r.startElement(&noScope)
-	empty, err := r.scanTag()
+	t, empty, err := r.tag()
 	if err != nil {
 		return Token{}, err
 	}
-	t := sc.buf[r.mark:r.pos]
 	def, err := r.declare(t, nsRef{plain: true})
 	if err != nil {
 		return Token{}, err
@@ -112,11 +111,10 @@ func (r *Reader) element(el *Element) error {
 func (r *Reader) rootTag(outer *scope) (inner int, space string, err error) {
 	sc := r.sc
 	f := frame{nsLen: int32(len(sc.ns)), binds: int32(len(sc.bind))}
-	empty, err := r.scanTag()
+	t, empty, err := r.tag()
 	if err != nil {
 		return 0, "", err
 	}
-	t := sc.buf[r.mark:r.pos]
 	if f.def, err = r.declare(t, outer.def); err != nil {
 		return 0, "", err
 	}
@@ -143,7 +141,6 @@ func (r *Reader) rootTag(outer *scope) (inner int, space string, err error) {
 func (r *Reader) writeHead(t []byte) {
 	sc := r.sc
 	sc.out = append(sc.out, sc.name.local.of(t)...)
-	sc.used = sc.used[:0]
 	for i := range sc.attr {
 		a := &sc.attr[i]
 		if a.form&declares != 0 {
@@ -183,11 +180,10 @@ func (r *Reader) childTag() error {
 	}
 	parent := &sc.open[len(sc.open)-1]
 	f := frame{def: parent.def, nsLen: int32(len(sc.ns)), binds: int32(len(sc.bind))}
-	empty, err := r.scanTag()
+	t, empty, err := r.tag()
 	if err != nil {
 		return err
 	}
-	t := sc.buf[r.mark:r.pos]
 	if len(sc.attr) > 0 {
 		if f.def, err = r.declare(t, parent.def); err != nil {
 			return err
@@ -205,35 +201,30 @@ func (r *Reader) childTag() error {
 	}
 	r.closeStart()
 	start := int32(len(sc.out))
-	out := append(sc.out, '<')
-	f.local = span{start + 1, sc.name.local.n}
-	out = append(out, sc.name.local.of(t)...)
 	same := sc.sameNS(f.ns, parent.ns)
-	if !same {
-		out = append(out, " xmlns='"...)
-		out = appendValueBytes(out, f.ns.of(sc.ns), f.ns.plain)
-		out = append(out, '\'')
-	}
+	f.local = span{start + 1, sc.name.local.n}
 	f.scoped = parent.scoped
 	if !same {
 		f.scoped++
 	}
-	if len(sc.attr) > 0 {
-		out = sc.appendAttrs(out, t)
-		if err = r.checkTag(&f, int(f.scoped-parent.scoped)); err != nil {
-			return err
+	if sc.clean && same != (len(sc.attr) > 0 && sc.attr[0].form&declares != 0) {
+		end := len(t) - 1
+		if empty {
+			end++
 		}
+		sc.out = append(sc.out, t[:end]...)
+	} else {
+		sc.writeTag(t, &f, same, empty)
 	}
-	if empty {
-		out = append(out, '/', '>')
+	if err = r.checkTag(&f, int(f.scoped-parent.scoped)); err != nil {
+		return err
 	}
-	sc.out = out
 	if isKid {
 		sc.addKid(start, &f, same)
 	}
 	if empty {
 		if isKid {
-			sc.kids[len(sc.kids)-1].end = int32(len(out))
+			sc.kids[len(sc.kids)-1].end = int32(len(sc.out))
 		}
 		sc.ns, sc.bind = sc.ns[:f.nsLen], sc.bind[:f.binds]
 	} else {
@@ -243,22 +234,43 @@ func (r *Reader) childTag() error {
 	return r.checkSize()
 }
 
+// writeTag writes the start tag t in canonical form, but for the '>' of one that has content.
+func (sc *scratch) writeTag(t []byte, f *frame, same, empty bool) {
+	out := append(sc.out, '<')
+	out = append(out, sc.name.local.of(t)...)
+	if !same {
+		out = append(out, " xmlns='"...)
+		out = appendValueBytes(out, f.ns.of(sc.ns), f.ns.plain)
+		out = append(out, '\'')
+	}
+	if len(sc.attr) > 0 {
+		out = sc.appendAttrs(out, t)
+	}
+	if empty {
+		out = append(out, '/', '>')
+	}
+	sc.out = out
+}
+
 // checkTag holds the canonical form of the tag just written against the limits, so that whoever reads it under the same
 // ones accepts it. declared is 1 if it has an xmlns of its own.
 func (r *Reader) checkTag(f *frame, declared int) error {
 	sc := r.sc
-	n := declared + len(sc.used)
+	f.scoped += int32(len(sc.used))
+	if int(f.scoped) > r.lim.Namespaces {
+		return overLimit("too many namespaces")
+	}
+	n := declared + len(sc.used) + len(sc.attr)
+	if n <= r.lim.Attrs {
+		return nil
+	}
 	for i := range sc.attr {
-		if sc.attr[i].form&declares == 0 {
-			n++
+		if sc.attr[i].form&declares != 0 {
+			n--
 		}
 	}
-	f.scoped += int32(len(sc.used))
-	switch {
-	case n > r.lim.Attrs:
+	if n > r.lim.Attrs {
 		return overLimit("too many attributes")
-	case int(f.scoped) > r.lim.Namespaces:
-		return overLimit("too many namespaces")
 	}
 	return nil
 }
@@ -279,7 +291,6 @@ func (sc *scratch) addKid(start int32, f *frame, same bool) {
 
 // appendAttrs writes the attributes of the tag t, without declarations, in canonical form.
 func (sc *scratch) appendAttrs(out, t []byte) []byte {
-	sc.used = sc.used[:0]
 	for i := range sc.attr {
 		a := &sc.attr[i]
 		if a.form&declares != 0 {
@@ -542,7 +553,7 @@ func (r *Reader) skipData() {
 func (r *Reader) text(cdata bool) error {
 	for {
 		buf := r.sc.buf[:r.vis]
-		i := r.pos
+		i := r.pos + plainText(buf[r.pos:])
 		for i < len(buf) {
 			c := buf[i]
 			if class[c]&stopText == 0 {

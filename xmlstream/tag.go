@@ -24,12 +24,25 @@ const (
 	declaresP                  // xmlns:…
 )
 
-// scanTag reads the start tag whose '<' is at pos into scratch.name and scratch.attr and leaves pos behind it. The bytes
-// stay in the window, from mark on, until the next call of more.
+// tag reads the start tag whose '<' is at pos into scratch.name and scratch.attr, leaves pos behind it and gives its
+// bytes, which stay in place until the next call of more.
+func (r *Reader) tag() (t []byte, empty bool, err error) {
+	sc := r.sc
+	sc.used = sc.used[:0]
+	t = sc.buf[r.pos:r.vis]
+	if n, empty := sc.fastTag(t, r.lim.Attrs); n > 0 {
+		r.pos += n
+		return t[:n], empty, nil
+	}
+	empty, err = r.scanTag()
+	return sc.buf[r.mark:r.pos], empty, err
+}
+
+// scanTag reads the start tag of any form, however it is split. Its bytes are in the window from mark on.
 func (r *Reader) scanTag() (empty bool, err error) {
 	sc := r.sc
 	r.mark = r.pos
-	sc.attr, sc.vals = sc.attr[:0], sc.vals[:0]
+	sc.attr, sc.vals, sc.clean = sc.attr[:0], sc.vals[:0], false
 	t := sc.buf[r.mark:r.vis]
 	t, i, err := r.scanName(t, 1, &sc.name)
 	if err != nil {
@@ -187,10 +200,7 @@ func (r *Reader) scanAttr(t []byte, i int) (_ []byte, _ int, err error) {
 // scanValue goes from the first byte of a value to its closing quote, checking every character.
 func (r *Reader) scanValue(t []byte, i int, quote byte, f *form) (_ []byte, _ int, err error) {
 	for {
-		for i < len(t) && class[t[i]]&stopValue == 0 {
-			i++
-		}
-		if i == len(t) {
+		if i += plainValue(t[i:]); i == len(t) {
 			if t, err = r.moreTag(); err != nil {
 				return t, i, err
 			}

@@ -19,6 +19,8 @@ type scratch struct {
 	head []headAttr // attributes of the element itself
 	kids []kid
 	name qname // of the tag being read
+
+	clean bool // the tag being read is in canonical form
 }
 
 type span struct{ off, n int32 }
