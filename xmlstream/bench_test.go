@@ -1,6 +1,7 @@
 package xmlstream
 
 import (
+	"bytes"
 	"encoding/xml"
 	"fmt"
 	"strings"
@@ -109,6 +110,48 @@ func BenchmarkEncodingXML(b *testing.B) {
 					if depth == 0 {
 						break
 					}
+				}
+			}
+		})
+	}
+}
+
+// BenchmarkEncodingXMLCanonical does with the standard library all of what BenchmarkReader does: it reads a stanza and
+// writes it out again in one well-formed piece.
+func BenchmarkEncodingXMLCanonical(b *testing.B) {
+	for _, s := range benchStanzas {
+		b.Run(s.name, func(b *testing.B) {
+			d := xml.NewDecoder(&endless{header: benchHeader, stanza: s.text})
+			for range 2 {
+				if _, err := d.Token(); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.SetBytes(int64(len(s.text)))
+			b.ReportAllocs()
+			for b.Loop() {
+				var out bytes.Buffer
+				e := xml.NewEncoder(&out)
+				for depth := 0; ; {
+					t, err := d.Token()
+					if err != nil {
+						b.Fatal(err)
+					}
+					switch t.(type) {
+					case xml.StartElement:
+						depth++
+					case xml.EndElement:
+						depth--
+					}
+					if err := e.EncodeToken(t); err != nil {
+						b.Fatal(err)
+					}
+					if depth == 0 {
+						break
+					}
+				}
+				if err := e.Flush(); err != nil {
+					b.Fatal(err)
 				}
 			}
 		})

@@ -39,6 +39,27 @@ func internBytes(b []byte) (string, bool) {
 	}
 }
 
+// internHead is internBytes for what the heads of stanzas are made of, which is asked for most.
+func internHead(b []byte) (string, bool) {
+	switch string(b) {
+	case "to":
+		return "to", true
+	case "id":
+		return "id", true
+	case "from":
+		return "from", true
+	case "type":
+		return "type", true
+	case "message":
+		return "message", true
+	case "presence":
+		return "presence", true
+	case "iq":
+		return "iq", true
+	}
+	return internBytes(b)
+}
+
 func buildInterned() (table [1 << internBits]string, longest int) {
 	for _, s := range wellKnown {
 		b := []byte(s)

@@ -1,13 +1,6 @@
 package xmlstream
 
-import (
-	"bytes"
-	"errors"
-	"io"
-	"strconv"
-	"unicode/utf8"
-	"unsafe"
-)
+import "bytes"
 
 // headAttr is an attribute of the element itself, kept until the element is complete.
 type headAttr struct {
@@ -124,7 +117,9 @@ func (r *Reader) rootTag(outer *scope) (inner int, space string, err error) {
 	if f.ns, f.prefix, err = r.elementNS(t, f.def); err != nil {
 		return 0, "", err
 	}
-	space = ownString(f.ns.of(sc.ns))
+	if space = outer.defName; f.ns != outer.def {
+		space = ownString(f.ns.of(sc.ns))
+	}
 	f.local = span{0, sc.name.local.n}
 	f.scoped = 1
 	r.writeHead(t)
@@ -156,7 +151,7 @@ func (r *Reader) writeHead(t []byte) {
 			h.space = ownString(a.ns.of(sc.ns))
 		}
 		local := a.name.local.of(t)
-		if s, ok := internBytes(local); ok {
+		if s, ok := internHead(local); ok {
 			h.local = s
 		} else {
 			h.name = sc.put2out(local)
@@ -232,123 +227,6 @@ func (r *Reader) childTag() error {
 		sc.open = append(sc.open, f)
 	}
 	return r.checkSize()
-}
-
-// writeTag writes the start tag t in canonical form, but for the '>' of one that has content.
-func (sc *scratch) writeTag(t []byte, f *frame, same, empty bool) {
-	out := append(sc.out, '<')
-	out = append(out, sc.name.local.of(t)...)
-	if !same {
-		out = append(out, " xmlns='"...)
-		out = appendValueBytes(out, f.ns.of(sc.ns), f.ns.plain)
-		out = append(out, '\'')
-	}
-	if len(sc.attr) > 0 {
-		out = sc.appendAttrs(out, t)
-	}
-	if empty {
-		out = append(out, '/', '>')
-	}
-	sc.out = out
-}
-
-// checkTag holds the canonical form of the tag just written against the limits, so that whoever reads it under the same
-// ones accepts it. declared is 1 if it has an xmlns of its own.
-func (r *Reader) checkTag(f *frame, declared int) error {
-	sc := r.sc
-	f.scoped += int32(len(sc.used))
-	if int(f.scoped) > r.lim.Namespaces {
-		return overLimit("too many namespaces")
-	}
-	n := declared + len(sc.used) + len(sc.attr)
-	if n <= r.lim.Attrs {
-		return nil
-	}
-	for i := range sc.attr {
-		if sc.attr[i].form&declares != 0 {
-			n--
-		}
-	}
-	if n > r.lim.Attrs {
-		return overLimit("too many attributes")
-	}
-	return nil
-}
-
-func (sc *scratch) addKid(start int32, f *frame, same bool) {
-	k := kid{start: start, local: f.local, same: same}
-	if !same {
-		if s, ok := internBytes(f.ns.of(sc.ns)); ok {
-			k.space = s
-		} else if f.ns.plain {
-			k.ns = span{f.local.off + f.local.n + int32(len(" xmlns='")), f.ns.n}
-		} else {
-			k.space = string(f.ns.of(sc.ns))
-		}
-	}
-	sc.kids = append(sc.kids, k)
-}
-
-// appendAttrs writes the attributes of the tag t, without declarations, in canonical form.
-func (sc *scratch) appendAttrs(out, t []byte) []byte {
-	for i := range sc.attr {
-		a := &sc.attr[i]
-		if a.form&declares != 0 {
-			continue
-		}
-		if a.form == verbatim {
-			out = append(out, ' ')
-			out = append(out, t[a.name.local.off:a.value.off+a.value.n+1]...)
-			continue
-		}
-		switch {
-		case a.name.prefix.n == 0:
-			out = append(out, ' ')
-		case a.ns.off == isXML:
-			out = append(out, " xml:"...)
-		default:
-			out = sc.appendPrefix(out, a.ns)
-		}
-		out = append(out, a.name.local.of(t)...)
-		out = append(out, '=', '\'')
-		out = appendValueBytes(out, sc.value(a, t), a.form&quoting == 0)
-		out = append(out, '\'')
-	}
-	return out
-}
-
-// appendPrefix writes the generated prefix of a namespace, declaring it at its first use on this tag.
-func (sc *scratch) appendPrefix(out []byte, ns nsRef) []byte {
-	n, first := sc.prefix(ns)
-	if first {
-		out = append(out, " xmlns:ns"...)
-		out = strconv.AppendInt(out, int64(n), 10)
-		out = append(out, '=', '\'')
-		out = appendValueBytes(out, ns.of(sc.ns), ns.plain)
-		out = append(out, '\'')
-	}
-	out = append(out, " ns"...)
-	out = strconv.AppendInt(out, int64(n), 10)
-	return append(out, ':')
-}
-
-// prefix gives the number of the generated prefix of a namespace on this tag.
-func (sc *scratch) prefix(ns nsRef) (n int, first bool) {
-	for i, u := range sc.used {
-		if sc.sameNS(u, ns) {
-			return i + 1, false
-		}
-	}
-	sc.used = append(sc.used, ns)
-	return len(sc.used), true
-}
-
-func appendValueBytes(out, v []byte, plain bool) []byte {
-	if plain {
-		return append(out, v...)
-	}
-	out, _ = appendEscaped(out, unsafe.String(unsafe.SliceData(v), len(v)), escValue)
-	return out
 }
 
 // closeStart ends the start tag written last, because content follows.
@@ -429,291 +307,37 @@ func (r *Reader) endTagName() ([]byte, error) {
 	return t[2:n], nil
 }
 
-// finish makes the Element out of the scratch memory. Small elements get one piece of memory for everything. Large ones
-// get a second one for the head, so that an address or id kept for long does not keep the content alive with it.
-func (sc *scratch) finish(el *Element, inner int, space string) {
-	var head []byte
-	view := len(sc.out) <= viewLimit
-	if view {
-		data := bytes.Clone(sc.out)
-		head, el.Inner = data[:inner:inner], data[inner:]
-	} else {
-		head, el.Inner = bytes.Clone(sc.out[:inner]), bytes.Clone(sc.out[inner:])
+// checkTag holds the canonical form of the tag just written against the limits, so that whoever reads it under the same
+// ones accepts it. declared is 1 if it has an xmlns of its own.
+func (r *Reader) checkTag(f *frame, declared int) error {
+	sc := r.sc
+	f.scoped += int32(len(sc.used))
+	if int(f.scoped) > r.lim.Namespaces {
+		return overLimit("too many namespaces")
 	}
-	el.Inner = el.Inner[:len(el.Inner):len(el.Inner)]
-	if len(el.Inner) == 0 {
-		el.Inner = nil
-	}
-	n := sc.rootLocal(inner)
-	el.Name = Name{Space: space, Local: nameString(head[:n:n], true)}
-	el.Attrs = sc.headAttrs(head)
-	if len(sc.kids) == 0 {
-		return
-	}
-	el.Children = make([]Child, len(sc.kids))
-	for i := range sc.kids {
-		k := &sc.kids[i]
-		c := &el.Children[i]
-		c.Start, c.End = int(k.start)-inner, int(k.end)-inner
-		k.local.off -= int32(inner)
-		c.Name.Local = nameString(k.local.of(el.Inner), view)
-		switch {
-		case k.same:
-			c.Name.Space = space
-		case k.ns.n > 0:
-			k.ns.off -= int32(inner)
-			c.Name.Space = nameString(k.ns.of(el.Inner), view)
-		default:
-			c.Name.Space = k.space
-		}
-	}
-}
-
-// rootLocal gives the length of the element's local name, with which scratch.out begins.
-func (sc *scratch) rootLocal(inner int) int {
-	n := inner
-	for i := range sc.head {
-		if sc.head[i].local == "" {
-			return int(sc.head[i].name.off)
-		}
-		return int(sc.head[i].value.off)
-	}
-	return n
-}
-
-func (sc *scratch) headAttrs(head []byte) []Attr {
-	if len(sc.head) == 0 {
+	n := declared + len(sc.used) + len(sc.attr)
+	if n <= r.lim.Attrs {
 		return nil
 	}
-	attrs := make([]Attr, len(sc.head))
-	for i := range sc.head {
-		h := &sc.head[i]
-		local := h.local
-		if local == "" {
-			local = nameString(h.name.of(head), true)
-		}
-		v := h.value.of(head)
-		attrs[i] = Attr{Name{h.space, local}, unsafe.String(unsafe.SliceData(v), len(v))}
-	}
-	return attrs
-}
-
-// ownString gives b as a string that does not share its memory.
-func ownString(b []byte) string { return nameString(b, false) }
-
-// ParseElement parses exactly one whole element, declared namespaces and all: a WebSocket frame (RFC 7395 §3.3), a stored
-// stanza. White space around it is allowed, nothing else, not even an XML declaration. The element does not share data.
-func ParseElement(data []byte, l Limits) (Element, error) {
-	r := Reader{lim: l.orDefaults(), state: inStream}
-	r.acquire()
-	own := r.sc.buf
-	r.sc.buf, r.got = data, len(data)
-	defer func() {
-		r.sc.buf = own
-		r.sc.put()
-	}()
-	r.skipData()
-	if r.pos == r.got {
-		return Element{}, malformed("no element")
-	}
-	if data[r.pos] != '<' {
-		return Element{}, malformed("text outside the element")
-	}
-	r.beginToken()
-	c, err := r.second()
-	var el Element
-	switch {
-	case err != nil:
-	case c == '!' || c == '?':
-		err = restricted("markup other than elements")
-	default:
-		err = r.element(&el)
-	}
-	if err == nil {
-		if r.skipData(); r.pos < r.got {
-			err = malformed("something after the element")
+	for i := range sc.attr {
+		if sc.attr[i].form&declares != 0 {
+			n--
 		}
 	}
-	if errors.Is(err, io.ErrUnexpectedEOF) {
-		err = malformed("input ends within the element")
+	if n > r.lim.Attrs {
+		return overLimit("too many attributes")
 	}
-	if err != nil {
-		return Element{}, err
-	}
-	return el, nil
-}
-
-func (r *Reader) skipData() {
-	for r.pos < r.got && class[r.sc.buf[r.pos]]&space != 0 {
-		r.pos++
-	}
-}
-
-// text copies character data from pos up to the next '<', or in a CDATA section up to its end, into canonical form.
-func (r *Reader) text(cdata bool) error {
-	for {
-		buf := r.sc.buf[:r.vis]
-		i := r.pos + plainText(buf[r.pos:])
-		for i < len(buf) {
-			c := buf[i]
-			if class[c]&stopText == 0 {
-				i++
-				continue
-			}
-			if c < utf8.RuneSelf || !utf8.FullRune(buf[i:]) {
-				break
-			}
-			ru, n := utf8.DecodeRune(buf[i:])
-			if n == 1 {
-				return malformed("bad UTF-8")
-			}
-			if !validChar(ru) {
-				return malformed("character that XML does not have")
-			}
-			i += n
-		}
-		if i > r.pos {
-			r.closeStart()
-			r.sc.out = append(r.sc.out, buf[r.pos:i]...)
-			r.pos = i
-			if err := r.checkSize(); err != nil {
-				return err
-			}
-		}
-		if i == len(buf) || buf[i] >= utf8.RuneSelf {
-			r.mark = r.pos
-			if err := r.more(); err != nil {
-				return err
-			}
-			continue
-		}
-		if buf[i] == '<' && !cdata {
-			return nil
-		}
-		if done, err := r.special(buf[i], cdata); done || err != nil {
-			return err
-		}
-	}
-}
-
-// special handles one character at pos that text cannot run over. It reports the end of a CDATA section.
-func (r *Reader) special(c byte, cdata bool) (done bool, err error) {
-	switch c {
-	case ']':
-		return r.brackets(cdata)
-	case '>':
-		r.emit("&gt;")
-	case '<':
-		r.emit("&lt;")
-	case '&':
-		if !cdata {
-			return false, r.reference()
-		}
-		r.emit("&amp;")
-	case '\r': // one line end, whatever follows it (XML 1.0 §2.11)
-		second, err := r.second()
-		if err != nil {
-			return false, err
-		}
-		if second != '\n' {
-			r.emit("\n")
-		}
-	default:
-		return false, malformed("control character")
-	}
-	r.pos++
-	return false, r.checkSize()
-}
-
-func (r *Reader) emit(s string) {
-	r.closeStart()
-	r.sc.out = append(r.sc.out, s...)
-}
-
-// brackets handles a run of ']', which before '>' ends a CDATA section and must not stand in text (XML 1.0 §2.4).
-func (r *Reader) brackets(cdata bool) (done bool, err error) {
-	n := 0
-	for {
-		if r.pos == r.vis {
-			r.mark = r.pos
-			if err := r.more(); err != nil {
-				return false, err
-			}
-		}
-		if r.sc.buf[r.pos] != ']' {
-			break
-		}
-		n++
-		r.pos++
-	}
-	if r.sc.buf[r.pos] == '>' && n >= 2 {
-		if !cdata {
-			return false, malformed("]]> in text")
-		}
-		done = true
-		n -= 2
-		r.pos++
-	}
-	for range n {
-		r.emit("]")
-	}
-	return done, r.checkSize()
-}
-
-// reference replaces the reference at pos by its character.
-func (r *Reader) reference() error {
-	for {
-		b := r.sc.buf[r.pos+1 : r.vis]
-		n, whole, err := referenceLen(b)
-		if err != nil {
-			return err
-		}
-		if !whole {
-			r.mark = r.pos
-			if err := r.more(); err != nil {
-				return err
-			}
-			continue
-		}
-		ru, err := resolve(b[:n])
-		if err != nil {
-			return err
-		}
-		r.pos += n + 2
-		if esc := textEscape(ru); esc != "" {
-			r.emit(esc)
-		} else {
-			r.closeStart()
-			r.sc.out = utf8.AppendRune(r.sc.out, ru)
-		}
-		return r.checkSize()
-	}
-}
-
-func textEscape(ru rune) string {
-	switch ru {
-	case '&', '<', '>', '\r':
-		return escapeOf(byte(ru))
-	}
-	return ""
-}
-
-const cdataOpen = "<![CDATA["
-
-// cdataStart reads the beginning of a CDATA section; anything else that begins with "<!" is refused at the first byte
-// that differs.
-func (r *Reader) cdataStart() error {
-	for i := 2; i < len(cdataOpen); i++ {
-		for r.pos+i >= r.vis {
-			r.mark = r.pos
-			if err := r.more(); err != nil {
-				return err
-			}
-		}
-		if r.sc.buf[r.pos+i] != cdataOpen[i] {
-			return restricted("markup declaration or comment")
-		}
-	}
-	r.pos += len(cdataOpen)
 	return nil
+}
+
+func (sc *scratch) addKid(start int32, f *frame, same bool) {
+	k := kid{start: start, local: f.local, same: same}
+	if !same {
+		if f.ns.plain && f.ns.n > 0 {
+			k.ns = span{f.local.off + f.local.n + int32(len(" xmlns='")), f.ns.n}
+		} else {
+			k.space = ownString(f.ns.of(sc.ns))
+		}
+	}
+	sc.kids = append(sc.kids, k)
 }

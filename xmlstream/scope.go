@@ -34,7 +34,9 @@ type scope struct {
 	ns   []byte
 	bind []binding
 	def  nsRef
-	root string // the root's name as written, for its end tag
+	// defName is def as a string.
+	defName string
+	root    string // the root's name as written, for its end tag
 }
 
 var (
@@ -48,7 +50,7 @@ func makeScope(sc *scratch, def nsRef, root []byte) *scope {
 	if s != nil && s.def == def && s.root == string(root) && bytes.Equal(s.ns, sc.ns) && slices.Equal(s.bind, sc.bind) {
 		return s
 	}
-	s = &scope{ns: bytes.Clone(sc.ns), bind: slices.Clone(sc.bind), def: def, root: string(root)}
+	s = &scope{ns: bytes.Clone(sc.ns), bind: slices.Clone(sc.bind), def: def, defName: ownString(def.of(sc.ns)), root: string(root)}
 	if len(s.ns) <= 256 {
 		lastScope.Store(s)
 	}
