@@ -68,3 +68,7 @@ var (
 	// ErrFinished: the exchange is over, by success or failure.
 	ErrFinished = errors.New("sasl: the exchange is over")
 )
+
+// ErrBindingType is the cause of a refusal: the client wants a channel-binding type that was not announced, as old clients do that know only
+// tls-unique, which TLS 1.3 does not have. No password was tried.
+var ErrBindingType = errors.New("the channel-binding type was not announced")

@@ -92,14 +92,14 @@ func (s *scramServer) bind(m clientFirst) ([]byte, error) {
 	}
 	switch m.flag {
 	case 'y':
-		if s.cfg.Offer.plus() {
+		if s.cfg.Offer.plus() && !s.cfg.SawPlus {
 			return nil, fail(NotAuthorized, "downgrade: the client did not see the -PLUS mechanisms that were announced")
 		}
 	case 'p':
 		if data, ok := s.cfg.ChannelBinding.data(m.kind); ok && slices.Contains(s.cfg.Offer.Bindings, m.kind) {
 			return data, nil
 		}
-		return nil, fail(NotAuthorized, "the channel-binding type was not announced")
+		return nil, &Error{Condition: NotAuthorized, Cause: ErrBindingType}
 	}
 	return nil, nil
 }

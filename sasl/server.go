@@ -22,6 +22,9 @@ type ServerConfig struct {
 	Offer Offer
 	// ChannelBinding is the connection's; nil without TLS.
 	ChannelBinding ChannelBinding
+	// SawPlus: the client has tried a -PLUS mechanism on this very stream, with a binding type that is not to be had. So it did see them, and
+	// when it next says "y" (RFC 5802 §6) that is no sign of somebody who hid them.
+	SawPlus bool
 	// Lookup fetches credentials.
 	Lookup Lookup
 	// DecoySecret, at least 16 bytes, keeps the salts of accounts that do not exist stable. It has to outlive

@@ -1,0 +1,246 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"godwit/admin"
+	"godwit/link"
+	"godwit/link/tcp"
+	"godwit/relay"
+	"godwit/server"
+	"godwit/store/sqlite"
+	"godwit/xep/extdisco"
+	"godwit/xep/version"
+)
+
+// controlSocket is the socket in the data directory by which other invocations of the program talk to the running server.
+const controlSocket = "control.sock"
+
+// node is a running server with its listeners. start and stop are its owner's; the goroutines it runs only read it.
+type node struct {
+	log    *slog.Logger
+	out    io.Writer
+	db     *sqlite.Store
+	cert   *certificate
+	server *server.Server
+	stun   *relay.Server
+	admin  *admin.Surface
+
+	listeners []io.Closer // of clients, closed first
+	others    []io.Closer
+	socket    string
+	failed    chan error // a listener that ended by itself
+	running   sync.WaitGroup
+	domain    string
+	stunPort  uint16
+	stunUDP   bool
+}
+
+func program() version.Version { return version.Version{Name: "Godwit", Version: Version} }
+
+// listen opens every listener before the first client is served, so that a port in use stops the start.
+func (n *node) listen(ctx context.Context, c *serveCommand, st server.Store) error {
+	n.domain = c.Domain
+	connections := link.NewAddressLimiter(c.MaxPerAddress, c.MaxConnections)
+	refused := func(remote net.Addr) { n.log.Warn("connection refused: too many", "address", remote.String()) }
+	for _, l := range []struct {
+		name, address string
+		direct        bool
+	}{{"c2s", c.ListenC2S, false}, {"c2s-tls", c.ListenC2STLS, true}} {
+		if l.address == "off" {
+			continue
+		}
+		listener, err := tcp.Listen(ctx, l.address, tcp.ListenConfig{
+			TLS: n.tlsConfig(), Direct: l.direct, Connections: connections, Refused: refused,
+		})
+		if err != nil {
+			return listenError(l.name, l.address, err)
+		}
+		n.listeners = append(n.listeners, listener)
+		n.announce(l.name, listener.Addr())
+		n.run(func() error { return n.accept(l.name, listener) })
+	}
+	if err := n.listenSTUN(ctx, c.ListenSTUN); err != nil {
+		return err
+	}
+	return n.listenAdmin(ctx, c, st)
+}
+
+func (n *node) announce(name string, a net.Addr) { fmt.Fprintln(n.out, "listening", name, a) }
+
+// run starts a goroutine of the node; what it returns ends the server unless it is nil.
+func (n *node) run(f func() error) {
+	n.running.Go(func() {
+		if err := f(); err != nil {
+			select {
+			case n.failed <- err:
+			default:
+			}
+		}
+	})
+}
+
+func (n *node) accept(name string, l *tcp.Listener) error {
+	for {
+		lk, err := l.Accept()
+		if errors.Is(err, net.ErrClosed) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("listener %s: %w", name, err)
+		}
+		go n.server.Serve(lk)
+	}
+}
+
+// listenSTUN opens STUN on UDP and on the same port of TCP.
+func (n *node) listenSTUN(ctx context.Context, address string) error {
+	if address == "off" {
+		return nil
+	}
+	var lc net.ListenConfig
+	udp, err := lc.ListenPacket(ctx, "udp", address)
+	if err != nil {
+		return listenError("stun", address, err)
+	}
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		udp.Close()
+		return listenError("stun", address, err)
+	}
+	_, port := splitPort(udp.LocalAddr())
+	both, err := lc.Listen(ctx, "tcp", net.JoinHostPort(host, fmt.Sprint(port)))
+	if err != nil {
+		udp.Close()
+		return listenError("stun", address, err)
+	}
+	n.stun = relay.New(relay.Config{Logger: n.log})
+	n.stunPort, n.stunUDP = port, true
+	n.announce("stun", udp.LocalAddr())
+	ended := func(err error) error {
+		if errors.Is(err, relay.ErrClosed) {
+			return nil
+		}
+		return err
+	}
+	n.run(func() error { return ended(n.stun.ServeUDP(udp)) })
+	n.run(func() error { return ended(n.stun.ServeTCP(both)) })
+	return nil
+}
+
+// services are announced by XEP-0215.
+func (n *node) services() []extdisco.Service {
+	if !n.stunUDP {
+		return nil
+	}
+	return []extdisco.Service{
+		{Type: extdisco.STUN, Host: n.domain, Port: n.stunPort, Transport: "udp"},
+		{Type: extdisco.STUN, Host: n.domain, Port: n.stunPort, Transport: "tcp"},
+	}
+}
+
+func (n *node) listenAdmin(ctx context.Context, c *serveCommand, st server.Store) error {
+	src := admin.Source{
+		Server:  n.server,
+		Removed: n.server.AccountRemoved,
+		Ready: func(ctx context.Context) error {
+			_, err := st.Archive.Highest(ctx)
+			return err
+		},
+	}
+	if n.stun != nil {
+		src.STUN = func() admin.STUN {
+			t := n.stun.Stats()
+			return admin.STUN{Requests: t.Requests, Answered: t.Answered, Limited: t.Limited, Malformed: t.Malformed}
+		}
+	}
+	var err error
+	if n.admin, err = admin.New(src, n.log); err != nil {
+		return err
+	}
+	if err := n.listenControl(ctx, filepath.Join(c.Data, controlSocket)); err != nil {
+		return err
+	}
+	if c.ListenAdmin == "off" {
+		return nil
+	}
+	var lc net.ListenConfig
+	l, err := lc.Listen(ctx, "tcp", c.ListenAdmin)
+	if err != nil {
+		return listenError("admin", c.ListenAdmin, err)
+	}
+	n.others = append(n.others, l)
+	n.announce("admin", l.Addr())
+	n.run(func() error { return n.admin.ServePublic(l) })
+	return nil
+}
+
+// listenControl opens the control socket. A socket that nobody answers on is left over from a server that was killed; one that answers means
+// that another server runs on this data.
+func (n *node) listenControl(ctx context.Context, path string) error {
+	if c, err := net.DialTimeout("unix", path, time.Second); err == nil {
+		c.Close()
+		return fmt.Errorf("another server runs on the data in %s", filepath.Dir(path))
+	}
+	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	var lc net.ListenConfig
+	l, err := lc.Listen(ctx, "unix", path)
+	if err != nil {
+		return fmt.Errorf("the control socket can not be made: %w", err)
+	}
+	if err := os.Chmod(path, 0o600); err != nil {
+		l.Close()
+		return err
+	}
+	n.others, n.socket = append(n.others, l), path
+	n.run(func() error { return n.admin.ServeControl(l) })
+	return nil
+}
+
+// stop ends what runs, in the reverse order of the start: nobody new, then the sessions, then the data.
+func (n *node) stop(timeout time.Duration) error {
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
+	defer cancel()
+	if n.admin != nil {
+		n.admin.Drain()
+	}
+	for _, l := range n.listeners {
+		l.Close()
+	}
+	var errs []error
+	if n.server != nil {
+		if err := n.server.Stop(ctx); err != nil {
+			errs = append(errs, fmt.Errorf("not every connection ended in time: %w", err))
+		}
+	}
+	if n.stun != nil {
+		n.stun.Close()
+	}
+	if n.admin != nil {
+		n.admin.Close()
+	}
+	for _, l := range n.others {
+		l.Close()
+	}
+	n.running.Wait()
+	if n.socket != "" {
+		os.Remove(n.socket)
+	}
+	if n.db != nil {
+		if err := n.db.Close(); err != nil {
+			errs = append(errs, fmt.Errorf("closing the data: %w", err))
+		}
+	}
+	return errors.Join(errs...)
+}
