@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"godwit/jid"
@@ -44,6 +45,7 @@ type acceptor struct {
 	offer   sasl.Offer
 	binding string // kind of channel binding data asked for last
 	failed  int    // attempts to authenticate
+	sawPlus bool   // the client tried a -PLUS mechanism with a binding type we do not have
 }
 
 // Accept receives a client on a link on which nothing has been said: headers,
@@ -214,7 +216,7 @@ func (a *acceptor) features() error {
 	}
 	a.offer = sasl.Offer{}
 	if sign {
-		a.offer = sasl.NewOffer(a.channelBinding(), a.secure && a.cfg.AllowPlain)
+		a.offer = a.cfg.narrow(sasl.NewOffer(a.channelBinding(), a.secure && a.cfg.AllowPlain))
 	}
 	return a.sendFeatures(func(e *xmlstream.Encoder) {
 		if upgradable {
@@ -231,6 +233,19 @@ func (a *acceptor) features() error {
 			a.sasl2Feature().Encode(e)
 		}
 	})
+}
+
+// narrow takes out of an offer what is not configured. Types of channel binding
+// without a mechanism for them would look like an attack (XEP-0440 §3).
+func (cfg *ServerConfig) narrow(o sasl.Offer) sasl.Offer {
+	if cfg.Mechanisms == nil {
+		return o
+	}
+	o.Mechanisms = slices.DeleteFunc(o.Mechanisms, func(m sasl.Mechanism) bool { return !slices.Contains(cfg.Mechanisms, m) })
+	if !slices.ContainsFunc(o.Mechanisms, sasl.Mechanism.Plus) {
+		o.Bindings = nil
+	}
+	return o
 }
 
 func names[T ~string](list []T) []string {

@@ -142,17 +142,24 @@ func (a *acceptor) auth2(el *xmlstream.Element) (done, inline bool, err error) {
 func (a *acceptor) attemptFailed(p *profile, m sasl.Mechanism, err error) error {
 	var refused *sasl.Error
 	if errors.As(err, &refused) {
+		if errors.Is(refused, sasl.ErrBindingType) && !a.sawPlus {
+			a.sawPlus = true
+			a.failed -= bindingTries // it will work its way down the list; nothing was guessed
+		}
 		return a.refuse(p, m, refused)
 	}
 	return err
 }
+
+// bindingTries is how many -PLUS mechanisms a client may try in vain before attempts count.
+const bindingTries = 3
 
 // attempt runs a mechanism. The result is the additional data for success; a
 // *sasl.Error is a refusal, every other error ends the stream.
 func (a *acceptor) attempt(p *profile, m sasl.Mechanism, initial []byte) ([]byte, error) {
 	srv, err := sasl.NewServer(m, &sasl.ServerConfig{
 		Domain: a.now.to.Domain(), Offer: a.offer, ChannelBinding: a.channelBinding(),
-		Lookup: a.lookup, DecoySecret: a.cfg.DecoySecret,
+		SawPlus: a.sawPlus, Lookup: a.lookup, DecoySecret: a.cfg.DecoySecret,
 	})
 	if err != nil {
 		return nil, err
