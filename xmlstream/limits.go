@@ -3,7 +3,7 @@ package xmlstream
 // Limits bounds what one peer can make a Reader hold or do. A field that is zero has the value of DefaultLimits, except
 // StreamBytes, where zero means no limit. Going over ends the stream with policy-violation.
 type Limits struct {
-	// StanzaBytes bounds one stanza (or stream header), as received and, separately, in canonical form.
+	// StanzaBytes bounds one stanza (or stream header), as received and, separately, in canonical form; at most 64 MiB.
 	StanzaBytes int
 	// StreamBytes bounds all bytes of one XML document, whitespace included; meant for the time before authentication.
 	StreamBytes int
@@ -35,6 +35,9 @@ func ServerLimits() Limits {
 	return Limits{StanzaBytes: 4 << 20, Depth: 96, Attrs: 128, Namespaces: 128, Children: 1024}
 }
 
+// maxStanzaBytes is the most StanzaBytes can be: offsets within one stanza, even with every character escaped, fit 31 bits.
+const maxStanzaBytes = 64 << 20
+
 func (l Limits) orDefaults() Limits {
 	d := DefaultLimits()
 	fill := func(v *int, def int) {
@@ -47,6 +50,7 @@ func (l Limits) orDefaults() Limits {
 	fill(&l.Attrs, d.Attrs)
 	fill(&l.Namespaces, d.Namespaces)
 	fill(&l.Children, d.Children)
+	l.StanzaBytes = min(l.StanzaBytes, maxStanzaBytes)
 	l.StreamBytes = max(l.StreamBytes, 0)
 	return l
 }
