@@ -129,6 +129,8 @@ type ServerConfig struct {
 	// AllowUnencrypted permits sign-in without TLS, for tests and for links
 	// through a trusted proxy. SASL2 and PLAIN are not offered even then.
 	AllowUnencrypted bool
+	// Mechanisms, if not nil, are the only ones offered, -PLUS included.
+	Mechanisms []sasl.Mechanism
 	// AllowPlain offers PLAIN beside the SCRAM family, inside TLS only.
 	AllowPlain bool
 	// DecoySecret keeps the salts of unknown users stable: at least 16 bytes,
