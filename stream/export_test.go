@@ -4,3 +4,10 @@ import "godwit/xep/sasl2"
 
 // NSSASL2ForTest is the namespace of the newer profile.
 const NSSASL2ForTest = sasl2.NS
+
+// ManagementAt is the state of a session that has sent and received so many.
+func ManagementAt(n uint64) *Management {
+	m := NewManagement(1 << 30)
+	m.acked, m.received, m.handled = n, n, n
+	return m
+}
