@@ -1,17 +1,23 @@
 package client
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"fmt"
+	"slices"
+	"sync/atomic"
+	"time"
 
 	"godwit/client/cache"
 	"godwit/client/path"
 	"godwit/jid"
+	"godwit/stanza"
 	"godwit/xep/chatstates"
 )
 
 // Errors of a client's methods, matched with errors.Is; errors of packages
-// cache, outbox and stream come through as well.
+// cache, outbox, stanza and stream come through as well.
 var (
 	// ErrClosed: the client was closed, or Run has returned.
 	ErrClosed = errors.New("client: closed")
@@ -23,32 +29,101 @@ var (
 
 // Client is one account on this device. Make it with New. All methods may be
 // called from many goroutines, also before Run, which they then wait for.
-type Client struct{}
+type Client struct {
+	core    *core
+	box     *mailbox
+	events  *eventQueue
+	started atomic.Bool
+	done    chan struct{} // closed when Run has returned
+	full    atomic.Pointer[jid.JID]
+}
 
 // New checks a configuration and makes a client. Nothing happens until Run.
-func New(cfg Config) (*Client, error) { panic("unwritten") }
+func New(cfg Config) (*Client, error) {
+	cfg, err := cfg.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	c := &Client{box: newMailbox(), events: newEventQueue(cfg.Limits.Events), done: make(chan struct{})}
+	c.core = newCore(cfg, c.box, c.events)
+	c.core.onAddress = func(j jid.JID) { c.full.Store(&j) }
+	c.core.onAddress(cfg.JID.Bare())
+	return c, nil
+}
 
 // Run signs in, and again after every interruption, until ctx ends or Close is
 // called, or until trying again would not help: the password is refused, or the
 // server cannot be trusted. It returns nil after Close, the context's error, or
-// the reason. Every event has been put into Events when it returns, and Events is
+// the reason. Every event has been queued for Events when it returns; Events is
 // closed once they are read. The outbox is kept.
-func (c *Client) Run(ctx context.Context) error { panic("unwritten") }
+func (c *Client) Run(ctx context.Context) error {
+	if c.started.Swap(true) {
+		return ErrRunning
+	}
+	defer close(c.done)
+	go c.events.pump()
+	return c.core.run(ctx)
+}
 
 // Close signs out politely: contacts see the user leave, what is queued is
 // flushed for a moment, direct links are closed. It returns when Run has.
-func (c *Client) Close() error { panic("unwritten") }
+func (c *Client) Close() error {
+	if !c.started.Load() {
+		return nil
+	}
+	c.box.put(func() { c.core.quit(nil) })
+	<-c.done
+	return nil
+}
+
+// Done is closed when Run has returned.
+func (c *Client) Done() <-chan struct{} { return c.done }
 
 // Events is where everything is told, in order. The application must read it:
 // while more than Limits.Events wait, the client stops reading from the network.
-func (c *Client) Events() <-chan Event { panic("unwritten") }
+func (c *Client) Events() <-chan Event { return c.events.out }
 
-// JID is the full address while the client is signed in, else the account's.
-func (c *Client) JID() jid.JID { panic("unwritten") }
+// JID is the full address of the session there is, or was last; before the first
+// sign-in the account's.
+func (c *Client) JID() jid.JID { return *c.full.Load() }
 
 // NetworkChanged is a hint that the device's network changed: a connection is
 // tried, or the one there is proven, at once.
-func (c *Client) NetworkChanged() { panic("unwritten") }
+func (c *Client) NetworkChanged() { c.box.put(func() { c.core.networkChanged() }) }
+
+// ask runs f on the owner goroutine and waits until it has called done, which it
+// may do later.
+func (c *Client) ask(ctx context.Context, f func(k *core, done func(error))) error {
+	answer := make(chan error, 1)
+	ok := c.box.put(func() {
+		if c.core.leaving {
+			answer <- ErrClosed
+			return
+		}
+		f(c.core, func(err error) { answer <- err })
+	})
+	if !ok {
+		return ErrClosed
+	}
+	select {
+	case err := <-answer:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-c.done:
+	}
+	select {
+	case err := <-answer:
+		return err
+	default:
+		return ErrClosed
+	}
+}
+
+// call is ask for what is done at once.
+func (c *Client) call(ctx context.Context, f func(k *core) error) error {
+	return c.ask(ctx, func(k *core, done func(error)) { done(f(k)) })
+}
 
 // Outgoing is a message to send.
 type Outgoing struct {
@@ -64,62 +139,154 @@ type Outgoing struct {
 // Send makes a message durable in the outbox and returns its id. From there on
 // it is sent, and sent again, until somebody has taken responsibility: Sent,
 // Delivered or Failed tell. It works without a connection.
-func (c *Client) Send(ctx context.Context, m Outgoing) (id string, err error) { panic("unwritten") }
+func (c *Client) Send(ctx context.Context, m Outgoing) (id string, err error) {
+	err = c.ask(ctx, func(k *core, done func(error)) {
+		k.put(m, func(made string, err error) {
+			id = made
+			done(err)
+		})
+	})
+	if err != nil {
+		return "", err
+	}
+	return id, nil
+}
 
 // SetChatState tells the other side of a chat what the user does (XEP-0085). It
 // is never queued: without a path it is dropped.
 func (c *Client) SetChatState(ctx context.Context, to jid.JID, s chatstates.State) error {
-	panic("unwritten")
-}
-
-// Subscribe adds a contact: the user asks to see their presence and lets them see
-// the user's.
-func (c *Client) Subscribe(ctx context.Context, contact jid.JID, name string, groups ...string) error {
-	panic("unwritten")
-}
-
-// Accept lets a contact see the user's presence, and asks for theirs.
-func (c *Client) Accept(ctx context.Context, contact jid.JID) error { panic("unwritten") }
-
-// Decline refuses a request, or takes back that it was accepted.
-func (c *Client) Decline(ctx context.Context, contact jid.JID) error { panic("unwritten") }
-
-// Unsubscribe removes a contact, with the subscriptions in both directions (RFC
-// 6121 §2.5).
-func (c *Client) Unsubscribe(ctx context.Context, contact jid.JID) error { panic("unwritten") }
-
-// Rename sets what the user calls a contact, and the groups it is in.
-func (c *Client) Rename(ctx context.Context, contact jid.JID, name string, groups ...string) error {
-	panic("unwritten")
+	return c.call(ctx, func(k *core) error {
+		if to.IsZero() || s == "" {
+			return fmt.Errorf("%w: a chat state needs an address and a state", ErrInvalid)
+		}
+		k.activity = time.Now()
+		k.sendChatState(to, s)
+		return nil
+	})
 }
 
 // SetPresence tells contacts how available the user is. Without a connection it is
 // told at the next sign-in.
-func (c *Client) SetPresence(ctx context.Context, p Presence) error { panic("unwritten") }
+func (c *Client) SetPresence(ctx context.Context, p Presence) error {
+	if err := p.check(); err != nil {
+		return err
+	}
+	return c.call(ctx, func(k *core) error {
+		k.presence, k.activity = p, time.Now()
+		k.sendOwnPresence()
+		return nil
+	})
+}
 
 // Roster returns the contacts, in the order of their addresses; without a
 // connection as they were last.
-func (c *Client) Roster(ctx context.Context) ([]Contact, error) { panic("unwritten") }
+func (c *Client) Roster(ctx context.Context) (contacts []Contact, err error) {
+	err = c.call(ctx, func(k *core) error {
+		contacts = k.roster.sorted()
+		return nil
+	})
+	return contacts, err
+}
 
 // Presences returns the devices of contacts that are online.
-func (c *Client) Presences(ctx context.Context) ([]PresenceChanged, error) { panic("unwritten") }
+func (c *Client) Presences(ctx context.Context) (online []PresenceChanged, err error) {
+	err = c.call(ctx, func(k *core) error {
+		for bare := range k.people.people {
+			for _, d := range k.people.devices(bare) {
+				online = append(online, k.presenceOf(d))
+			}
+		}
+		slices.SortFunc(online, func(a, b PresenceChanged) int { return cmp.Compare(a.From.String(), b.From.String()) })
+		return nil
+	})
+	return online, err
+}
 
 // History returns a page of a chat from the cache; more tells whether there is more.
 func (c *Client) History(ctx context.Context, q cache.HistoryQuery) (page []cache.Message, more bool, err error) {
-	panic("unwritten")
+	return c.core.cfg.Cache.Messages(ctx, q)
 }
 
 // Links returns the direct links there are, or that are being built.
-func (c *Client) Links(ctx context.Context) ([]LinkInfo, error) { panic("unwritten") }
+func (c *Client) Links(ctx context.Context) (all []LinkInfo, err error) {
+	err = c.call(ctx, func(k *core) error {
+		for _, l := range k.links.open {
+			all = append(all, k.infoOf(l))
+		}
+		for key, b := range k.links.pending {
+			all = append(all, LinkInfo{Peer: key.Peer, State: LinkConnecting, Since: b.since})
+		}
+		slices.SortFunc(all, func(a, b LinkInfo) int {
+			return cmp.Or(cmp.Compare(a.Peer.String(), b.Peer.String()), a.Since.Compare(b.Since))
+		})
+		return nil
+	})
+	return all, err
+}
 
 // SetRoute chooses how messages of a chat go, for the zero address of all chats
 // without a choice of their own; "" takes a chat's choice back. It is kept.
-func (c *Client) SetRoute(ctx context.Context, chat jid.JID, r path.Route) error { panic("unwritten") }
+func (c *Client) SetRoute(ctx context.Context, chat jid.JID, r path.Route) error {
+	chat = chat.Bare()
+	if !r.Valid() && (r != "" || chat.IsZero()) {
+		return fmt.Errorf("%w: no route %q; there are auto, direct and server", ErrInvalid, r)
+	}
+	return c.ask(ctx, func(k *core, done func(error)) {
+		k.setRoute(chat, r)
+		k.keepSetting(chat, cache.SettingRoute, string(r), done)
+	})
+}
+
+func (k *core) setRoute(chat jid.JID, r path.Route) {
+	switch {
+	case chat.IsZero():
+		k.choices.route = r
+	case r == "":
+		delete(k.choices.routes, chat)
+	default:
+		k.choices.routes[chat] = r
+	}
+	now := time.Now()
+	for bare := range k.links.chats {
+		if _, ok := k.paths.Chat(bare); ok && (chat.IsZero() || bare == chat) {
+			k.paths.Do(now, bare, func(c *path.Chat) []path.Effect { return c.SetRoute(now, k.choices.routeOf(bare)) }, k.apply)
+		}
+	}
+	k.permitAll()
+	k.introduceAll()
+}
 
 // SetShare chooses who may learn this device's addresses. It is kept. Direct links
 // that it no longer permits are closed.
-func (c *Client) SetShare(ctx context.Context, s Share) error { panic("unwritten") }
+func (c *Client) SetShare(ctx context.Context, s Share) error {
+	if !s.Valid() {
+		return fmt.Errorf("%w: no address sharing %q; there are contacts, chats and never", ErrInvalid, s)
+	}
+	return c.ask(ctx, func(k *core, done func(error)) {
+		k.choices.share = s
+		k.permitAll()
+		k.sendOwnPresence() // what this client announces has changed
+		k.introduceAll()
+		k.keepSetting(jid.JID{}, cache.SettingShare, string(s), done)
+	})
+}
 
 // SetDeposit chooses whether messages that go directly are put into the server's
 // archive, where the user's other devices find them. It is kept.
-func (c *Client) SetDeposit(ctx context.Context, on bool) error { panic("unwritten") }
+func (c *Client) SetDeposit(ctx context.Context, on bool) error {
+	value := "off"
+	if on {
+		value = "on"
+	}
+	return c.ask(ctx, func(k *core, done func(error)) {
+		k.choices.deposit = on
+		k.keepSetting(jid.JID{}, cache.SettingDeposit, value, done)
+	})
+}
+
+// sayGoodbye tells contacts that the user leaves.
+func (k *core) sayGoodbye() {
+	if k.online() && k.catch.present {
+		k.sendPresence(stanza.Unavailable, jid.JID{})
+	}
+}

@@ -1,0 +1,373 @@
+package client
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"godwit/client/cache"
+	"godwit/sasl"
+	"godwit/stanza"
+	"godwit/stream"
+	"godwit/xep/ping"
+)
+
+// connection is the stream to the server, or the wait for the next one.
+type connection struct {
+	epoch   uint64 // numbers attempts; what comes from an older one is ignored
+	cancel  context.CancelFunc
+	dialing bool
+	stream  *stream.Stream // nil while offline
+	upAt    time.Time
+	tries   int // since the last stable connection
+	resume  *stream.Resumption
+	pin     stream.Pin
+	retry   alarm
+	check   alarm
+	asked   time.Time // when the server was asked for a sign of life; zero: it owes none
+	wantAck bool      // ask for an acknowledgement at the end of this turn
+}
+
+// online reports whether stanzas can be sent to the server.
+func (k *core) online() bool { return k.conn.stream != nil }
+
+// connect tries to sign in now.
+func (k *core) connect() {
+	c := &k.conn
+	if c.stream != nil || c.dialing || k.leaving {
+		return
+	}
+	k.timers.stop(&c.retry)
+	c.epoch++
+	c.dialing = true
+	epoch, cfg := c.epoch, k.streamConfig()
+	ctx, cancel := context.WithTimeout(k.ctx, k.cfg.Times.Dial)
+	c.cancel = cancel
+	domain := k.self.Domain()
+	k.async(func() {
+		defer cancel()
+		var s *stream.Stream
+		var session *stream.ClientSession
+		l, err := k.cfg.Dialer.Dial(ctx, domain)
+		if err == nil {
+			s, session, err = stream.Connect(ctx, l, cfg)
+		}
+		if !k.box.put(func() { k.connected(epoch, s, session, err) }) && s != nil {
+			s.Abort()
+		}
+	})
+}
+
+func (k *core) streamConfig() *stream.ClientConfig {
+	sw := &k.cfg.Software
+	return &stream.ClientConfig{
+		JID: k.cfg.JID, Password: k.cfg.Password,
+		AllowUnencrypted: k.cfg.AllowUnencrypted, AllowPlain: k.cfg.AllowPlain, Pin: k.conn.pin,
+		UserAgent: stream.UserAgent{ID: k.choices.device, Software: sw.Name + " " + sw.Version, Device: sw.Device},
+		Tag:       sw.Name, Carbons: true, Resume: k.conn.resume,
+	}
+}
+
+// connected takes the outcome of an attempt.
+func (k *core) connected(epoch uint64, s *stream.Stream, session *stream.ClientSession, err error) {
+	c := &k.conn
+	if epoch != c.epoch || k.leaving {
+		if s != nil {
+			s.Abort()
+		}
+		return
+	}
+	c.dialing = false
+	if err != nil {
+		k.log.Info("sign-in failed", "account", k.self.String(), "error", err)
+		if fatal(err) {
+			k.quit(err)
+			return
+		}
+		k.retryLater(err)
+		return
+	}
+	c.stream, c.upAt, c.asked = s, time.Now(), time.Time{}
+	if session.Pin != c.pin {
+		c.pin = session.Pin
+		k.savePin()
+	}
+	c.resume = nil
+	if session.SMID != "" {
+		c.resume = &stream.Resumption{ID: session.SMID, JID: session.JID, Max: session.Max, Location: session.Location}
+	}
+	k.async(func() { k.read(epoch, s) })
+	k.after(&c.check, k.cfg.Times.KeepAlive, k.checkServer)
+	k.signedIn(session)
+}
+
+// fatal reports whether trying again with the same configuration would not help,
+// or would help an attacker.
+func fatal(err error) bool {
+	var auth *stream.AuthError
+	if errors.As(err, &auth) {
+		return !auth.Temporary()
+	}
+	var remote *stream.Error
+	if errors.As(err, &remote) && remote.Remote {
+		return remote.Condition == stream.HostUnknown || remote.Condition == stream.HostGone
+	}
+	return errors.Is(err, stream.ErrTLSRequired) || errors.Is(err, sasl.ErrDowngrade) ||
+		errors.Is(err, sasl.ErrNoMechanism) || errors.Is(err, sasl.ErrServerProof)
+}
+
+// retryLater sets the alarm for the next attempt.
+func (k *core) retryLater(err error) {
+	c := &k.conn
+	d := pause(c.tries, k.cfg.Times.Backoff, k.cfg.Times.BackoffMax, jitter())
+	c.tries++
+	k.after(&c.retry, d, k.connect)
+	k.emit(Offline{Err: err, Retry: c.retry.at})
+}
+
+// read hands what arrives to the owner until the stream ends.
+func (k *core) read(epoch uint64, s *stream.Stream) {
+	for {
+		e, err := s.Read()
+		if err != nil {
+			k.box.put(func() { k.disconnected(epoch, err) })
+			return
+		}
+		switch e.Kind {
+		case stream.AckedEvent:
+			acked := slices.Clone(e.Acked)
+			k.box.put(func() { k.acked(epoch, acked) })
+		case stream.StanzaEvent:
+			if !k.gate.enter() {
+				return
+			}
+			if !k.box.put(func() { k.arrived(epoch, e) }) {
+				k.gate.leave()
+			}
+		}
+	}
+}
+
+// arrived takes a stanza from the server.
+func (k *core) arrived(epoch uint64, e stream.Event) {
+	if epoch != k.conn.epoch || k.conn.stream == nil {
+		k.gate.leave() // it was not acknowledged and will come again
+		return
+	}
+	s := k.conn.stream
+	t := &ticket{gate: k.gate, ack: func() { s.Handled(e.Seq) }}
+	if e.Err != nil {
+		if reply := e.Stanza.ErrorReply(e.Err); reply != nil {
+			k.send(reply)
+		}
+		t.done()
+		return
+	}
+	switch e.Stanza.Kind {
+	case stanza.IQ:
+		k.handleIQ(e.Stanza)
+		t.done()
+	case stanza.Presence:
+		k.handlePresence(e.Stanza)
+		t.done()
+	case stanza.Message:
+		k.handleMessage(e.Stanza, t)
+	}
+}
+
+// disconnected takes the end of the stream.
+func (k *core) disconnected(epoch uint64, err error) {
+	c := &k.conn
+	if epoch != c.epoch || c.stream == nil {
+		return
+	}
+	m := c.stream.Detach()
+	c.stream.Abort()
+	c.stream, c.asked, c.wantAck = nil, time.Time{}, false
+	k.timers.stop(&c.check)
+	k.inbox = inbox{} // not acknowledged, so they come again
+	if m == nil || !errors.Is(err, stream.ErrLost) {
+		c.resume = nil
+	}
+	if c.resume != nil {
+		c.resume.Management = m
+	}
+	if time.Since(c.upAt) >= k.cfg.Times.Stable {
+		c.tries = 0
+	}
+	k.log.Info("disconnected", "account", k.self.String(), "error", err)
+	k.paths.ServerDown(time.Now(), k.apply)
+	if k.leaving {
+		return
+	}
+	if replaced(err) {
+		k.quit(err)
+		return
+	}
+	k.retryLater(err)
+}
+
+// replaced reports whether another client took this one's place: signing in again
+// would begin a tug of war.
+func replaced(err error) bool {
+	var e *stream.Error
+	return errors.As(err, &e) && e.Remote && e.Condition == stream.Conflict
+}
+
+// drop cuts the stream, to be resumed.
+func (k *core) drop(err error) {
+	if k.conn.stream != nil {
+		s, epoch := k.conn.stream, k.conn.epoch
+		s.Abort()
+		k.disconnected(epoch, fmt.Errorf("%w: %w", stream.ErrLost, err))
+	}
+}
+
+// disconnect ends the stream regularly and waits a moment for it.
+func (k *core) disconnect() {
+	c := &k.conn
+	if c.cancel != nil {
+		c.cancel()
+	}
+	if c.stream == nil {
+		return
+	}
+	s := c.stream
+	c.stream = nil
+	s.Close(nil)
+	t := time.NewTimer(flushTime)
+	defer t.Stop()
+	select {
+	case <-s.Link().Done():
+	case <-t.C:
+		s.Abort()
+	}
+}
+
+// checkServer asks a quiet server for a sign of life, and gives up one that gives
+// none.
+func (k *core) checkServer() {
+	c := &k.conn
+	if c.stream == nil {
+		return
+	}
+	now, t := time.Now(), &k.cfg.Times
+	heard := c.stream.Link().Quality().LastHeard
+	if heard.Before(c.upAt) {
+		heard = c.upAt
+	}
+	switch {
+	case !c.asked.IsZero() && heard.After(c.asked):
+		c.asked = time.Time{}
+	case !c.asked.IsZero() && now.Sub(c.asked) >= t.DeadServer:
+		k.drop(fmt.Errorf("the server has not answered for %v", now.Sub(c.asked).Round(time.Second)))
+		return
+	}
+	if c.asked.IsZero() && now.Sub(heard) >= t.KeepAlive {
+		k.proveServer()
+	}
+	next := heard.Add(t.KeepAlive)
+	if !c.asked.IsZero() {
+		next = c.asked.Add(t.DeadServer)
+	}
+	k.timers.set(&c.check, later(next, now.Add(time.Second)), k.checkServer)
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+// proveServer asks for a sign of life.
+func (k *core) proveServer() {
+	c := &k.conn
+	c.asked = time.Now()
+	if !c.stream.RequestAck() {
+		k.request(k.server(), stanza.Get, ping.Ping{}.Encode, func(*stanza.Stanza, error) {})
+	}
+	k.after(&c.check, k.cfg.Times.DeadServer, k.checkServer)
+}
+
+// networkChanged connects, or proves the connection, at once.
+func (k *core) networkChanged() {
+	if k.conn.stream != nil {
+		k.proveServer()
+		k.after(&k.conn.check, min(5*time.Second, k.cfg.Times.DeadServer), func() {
+			if c := &k.conn; !c.asked.IsZero() && !c.stream.Link().Quality().LastHeard.After(c.asked) {
+				k.drop(errors.New("the server does not answer after a change of network"))
+				k.connect()
+				return
+			}
+			k.checkServer()
+		})
+		return
+	}
+	k.conn.tries = 0
+	k.connect()
+}
+
+// askForAck asks the server to acknowledge what was sent in this turn.
+func (k *core) askForAck() {
+	c := &k.conn
+	if !c.wantAck || c.stream == nil {
+		return
+	}
+	c.wantAck = false
+	if c.stream.RequestAck() && c.asked.IsZero() {
+		c.asked = time.Now()
+		k.after(&c.check, k.cfg.Times.DeadServer, k.checkServer)
+	}
+}
+
+// send hands a stanza to the server, in order; without a connection it is dropped.
+func (k *core) send(s *stanza.Stanza) bool {
+	return k.sendTagged(s, 0) == nil
+}
+
+func (k *core) sendTagged(s *stanza.Stanza, tag uint64) error {
+	if k.conn.stream == nil {
+		return ErrOffline
+	}
+	err := k.conn.stream.SendTagged(s, tag)
+	if err != nil {
+		k.log.Warn("a stanza could not be queued for the server", "error", err)
+		k.conn.resume = nil // it is not kept, so that session cannot go on
+	}
+	return err
+}
+
+// recordPin is where the strength of earlier sign-ins is kept.
+const recordPin = "pin"
+
+type pinRecord struct {
+	TLS       bool   `json:"tls"`
+	Mechanism string `json:"mechanism"`
+}
+
+func (k *core) savePin() {
+	value, err := json.Marshal(pinRecord{k.conn.pin.TLS, string(k.conn.pin.Mechanism)})
+	if err == nil {
+		k.commit(cache.Batch{Records: []cache.Record{{Name: recordPin, Value: value}}}, nil)
+	}
+}
+
+func (k *core) loadPin(ctx context.Context) error {
+	value, err := k.cfg.Cache.Record(ctx, recordPin)
+	if errors.Is(err, cache.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	var p pinRecord
+	if err := json.Unmarshal(value, &p); err != nil {
+		return fmt.Errorf("%w: the record %q: %w", cache.ErrCorrupt, recordPin, err)
+	}
+	k.conn.pin = stream.Pin{TLS: p.TLS, Mechanism: sasl.Mechanism(p.Mechanism)}
+	return nil
+}

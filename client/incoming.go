@@ -1,0 +1,245 @@
+package client
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"godwit/client/cache"
+	"godwit/client/path"
+	"godwit/jid"
+	"godwit/stanza"
+	"godwit/xep/archive"
+	"godwit/xep/chatstates"
+	"godwit/xep/hints"
+	"godwit/xep/receipts"
+	"godwit/xmlstream"
+)
+
+// inbox holds messages from the server that came while the archive is being read:
+// older ones may be on their way, and each sender's order is kept by dealing with
+// these afterwards. They are not acknowledged meanwhile.
+type inbox struct {
+	held  []heldMessage
+	bytes int
+}
+
+type heldMessage struct {
+	stanza *stanza.Stanza
+	ticket *ticket
+}
+
+// Bounds of what is held; beyond them reading the archive no longer holds up.
+const (
+	maxHeld      = 2000
+	maxHeldBytes = 8 << 20
+)
+
+func (k *core) trust() *trust {
+	return &trust{self: k.self, server: k.server(), stanzaIDs: k.features.stanzaIDs, now: time.Now()}
+}
+
+// handleMessage takes a message from the server's stream. Its ticket is done when
+// it is durable, or needs not be.
+func (k *core) handleMessage(s *stanza.Stanza, t *ticket) {
+	if n, ok := s.Child(archive.NS, "result"); ok {
+		k.archiveResult(s.From, n, t)
+		return
+	}
+	if k.catch.holding() {
+		k.noteArrival(s)
+		k.inbox.held = append(k.inbox.held, heldMessage{s, t})
+		k.inbox.bytes += s.Size()
+		t.release() // the archive comes behind it
+		if len(k.inbox.held) > maxHeld || k.inbox.bytes > maxHeldBytes {
+			k.log.Warn("reading the archive takes long; new messages are shown before it is read")
+			k.releaseHeld()
+		}
+		return
+	}
+	k.process(s, t)
+}
+
+// releaseHeld deals with what was held.
+func (k *core) releaseHeld() {
+	k.catch.release()
+	held := k.inbox.held
+	k.inbox = inbox{}
+	for _, h := range held {
+		k.process(h.stanza, h.ticket)
+	}
+}
+
+// process deals with a message in its turn.
+func (k *core) process(s *stanza.Stanza, t *ticket) {
+	known := k.trust()
+	r, isCopy, ok := unwrapCopy(s, known)
+	switch {
+	case isCopy && !ok:
+		k.log.Warn("a forged or unreadable copy of a message was dropped", "from", s.From.String())
+		t.done()
+		return
+	case !isCopy && s.Type == stanza.ErrorType:
+		k.bounced(s)
+		t.done()
+		return
+	case !isCopy:
+		r = describeMessage(s, known, live)
+	}
+	k.take(r, t)
+}
+
+// noteArrival notes that somebody talks to the user, before the message is dealt
+// with: an offer of a direct link may follow it closely.
+func (k *core) noteArrival(s *stanza.Stanza) {
+	if s.Type != stanza.ErrorType && s.Body() != "" && !s.From.IsZero() {
+		k.noteChat(s.From.Bare(), false)
+	}
+}
+
+// take deals with one message, however it came.
+func (k *core) take(r received, t *ticket) {
+	k.takeReceipt(&r)
+	k.takeChatState(&r)
+	if !r.showable() {
+		t.done()
+		return
+	}
+	if (r.source == live || r.source == direct) && !r.own {
+		k.paths.Do(time.Now(), r.chat, func(c *path.Chat) []path.Effect { return c.PeerActive(time.Now(), r.from) }, k.apply)
+	}
+	if r.source != archived {
+		k.noteChat(r.chat, false)
+		if !r.own && r.source != copied {
+			k.links.chats[r.chat].device = r.from
+		}
+	}
+	k.keep(r, t)
+}
+
+// keep makes a message durable; then it is acknowledged and told.
+func (k *core) keep(r received, t *ticket) {
+	b := cache.Batch{Add: []cache.Message{r.record(k.self)}}
+	if p, ok := k.catch.advance(&r, k); ok {
+		b.Positions = []cache.Position{p}
+	}
+	if r.source == direct {
+		if d, ok := k.depositOf(&r); ok {
+			b.Deposit = []cache.Deposit{d}
+		}
+	}
+	k.commit(b, func(res cache.Result, err error) {
+		if err != nil {
+			k.notKept(&r, err, t)
+			return
+		}
+		if len(b.Deposit) > 0 {
+			k.deposits.queued(k)
+		}
+		if res.Added[0].New {
+			k.emit(r.event())
+		}
+		t.done()
+		k.confirm(&r)
+	})
+}
+
+// notKept deals with a message that could not be made durable. It must not be
+// acknowledged, so that it comes again; only one that can never be kept is let go.
+func (k *core) notKept(r *received, err error, t *ticket) {
+	k.emit(Problem{Err: fmt.Errorf("a message from %s could not be stored: %w", r.from.Bare(), err)})
+	if errors.Is(err, cache.ErrInvalid) || errors.Is(err, cache.ErrLimit) {
+		t.done()
+		return
+	}
+	t.release()
+	if r.source == direct {
+		r.link.stream.Abort()
+		return
+	}
+	k.drop(fmt.Errorf("a message could not be stored: %w", err))
+}
+
+// commit hands a batch to the cache; done runs on the owner goroutine, in the order
+// of commits, and may be nil.
+func (k *core) commit(b cache.Batch, done func(cache.Result, error)) {
+	if done == nil {
+		done = func(_ cache.Result, err error) {
+			if err != nil {
+				k.log.Error("the cache did not keep something", "error", err)
+				k.emit(Problem{Err: err})
+			}
+		}
+	}
+	err := k.cfg.Cache.Commit(b, func(r cache.Result, err error) {
+		k.box.put(func() { done(r, err) })
+	})
+	if err != nil {
+		k.later(func() { done(cache.Result{}, err) })
+	}
+}
+
+// confirm sends the receipt a message asks for (XEP-0184), by the way it came, to
+// contacts only: it tells that the user is there. A second copy is confirmed like
+// the first, since the first answer may have been lost.
+func (k *core) confirm(r *received) {
+	if r.own || r.source == copied || r.source == archived || k.cfg.NoReceipts || r.stanza.ID == "" ||
+		!r.stanza.Has(receipts.NS, "request") || !k.roster.sees(r.chat) {
+		return
+	}
+	reply := stanza.Build(stanza.Message, r.stanza.Type, r.from, jid.JID{}, newID(), func(e *xmlstream.Encoder) {
+		receipts.Received{ID: r.stanza.ID}.Encode(e)
+		hints.Store.Encode(e) // the sender may be away by now
+	})
+	if r.source == direct {
+		k.sendDirect(r.link, reply, 0)
+		return
+	}
+	k.send(reply)
+}
+
+// takeReceipt takes the confirmation that a device of the peer has a message.
+func (k *core) takeReceipt(r *received) {
+	if r.own || r.stanza.Type == stanza.ErrorType {
+		return
+	}
+	n, ok := r.stanza.Child(receipts.NS, "received")
+	if !ok {
+		return
+	}
+	got, err := receipts.ParseReceived(n)
+	if err != nil {
+		return
+	}
+	if r.source == direct {
+		return // the link's own acknowledgement says it, and says it first
+	}
+	now := time.Now()
+	k.paths.Do(now, r.chat, func(c *path.Chat) []path.Effect { return c.Receipt(now, got.ID, r.from) }, k.apply)
+}
+
+// takeChatState tells what the other side does (XEP-0085).
+func (k *core) takeChatState(r *received) {
+	if r.own || r.source == archived || r.source == copied || r.late || r.stanza.Type == stanza.ErrorType || !k.roster.seen(r.chat) {
+		return
+	}
+	for name := range r.stanza.ChildNames() {
+		if state, ok := chatstates.FromName(name); ok {
+			k.emit(ChatState{From: r.from, State: state})
+			return
+		}
+	}
+}
+
+// bounced takes a message that came back with an error.
+func (k *core) bounced(s *stanza.Stanza) {
+	if s.ID == "" {
+		return
+	}
+	reason := s.Err().Condition
+	if text := s.Err().Text; text != "" {
+		reason = clip(text, maxStatus)
+	}
+	now := time.Now()
+	k.paths.Do(now, s.From.Bare(), func(c *path.Chat) []path.Effect { return c.Refuse(now, s.ID, reason) }, k.apply)
+}

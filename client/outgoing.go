@@ -1,0 +1,316 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"godwit/client/outbox"
+	"godwit/client/path"
+	"godwit/jid"
+	"godwit/stanza"
+	"godwit/stream"
+	"godwit/xep/chatstates"
+	"godwit/xep/hints"
+	"godwit/xep/ping"
+	"godwit/xep/receipts"
+	"godwit/xep/stanzaid"
+	"godwit/xmlstream"
+)
+
+// outgoing knows what the server's acknowledgements are about.
+type outgoing struct {
+	tags map[uint64]tagged // what was handed to the server's stream in this session
+	last uint64
+	// progress at the server of messages that are not settled, by id
+	progress map[string]serverProgress
+}
+
+// serverProgress is what the server knows of a message.
+type serverProgress uint8
+
+const (
+	notHanded serverProgress = iota
+	handed                   // given to its stream
+	atServer                 // acknowledged
+)
+
+// tagged is a message handed to the server: one of a chat, or a copy for the
+// archive.
+type tagged struct {
+	chat jid.JID
+	id   string
+	copy bool
+}
+
+func (o *outgoing) init() {
+	o.tags = map[uint64]tagged{}
+	o.progress = map[string]serverProgress{}
+}
+
+// tag numbers what t stands for.
+func (o *outgoing) tag(t tagged) uint64 {
+	o.last++
+	o.tags[o.last] = t
+	return o.last
+}
+
+// note raises what is known of a message that is not settled.
+func (o *outgoing) note(id string, p serverProgress) {
+	if was, ok := o.progress[id]; ok && p > was {
+		o.progress[id] = p
+	}
+}
+
+// forgetTags forgets a session that was not resumed: package path hands over again.
+func (o *outgoing) forgetTags() { clear(o.tags) }
+
+// maxBody bounds the text of one message, in bytes, so that with its markup it
+// stays well below what servers take.
+const maxBody = 128 << 10
+
+// check tells whether a message can be sent.
+func (m *Outgoing) check(self jid.JID) error {
+	switch {
+	case m.To.IsZero():
+		return fmt.Errorf("%w: a message needs an address", ErrInvalid)
+	case m.Body == "":
+		return fmt.Errorf("%w: a message needs a body", ErrInvalid)
+	case len(m.Body) > maxBody:
+		return fmt.Errorf("%w: the message is longer than %d bytes", ErrInvalid, maxBody)
+	case !xmlstream.ValidText(m.Body):
+		return fmt.Errorf("%w: the message holds characters that cannot be sent", ErrInvalid)
+	case len(m.ID) > outbox.MaxIDBytes || !xmlstream.ValidText(m.ID):
+		return fmt.Errorf("%w: the id is longer than %d bytes or holds characters that cannot be sent", ErrInvalid, outbox.MaxIDBytes)
+	case m.Route != "" && !m.Route.Valid():
+		return fmt.Errorf("%w: no route %q; there are auto, direct and server", ErrInvalid, m.Route)
+	}
+	return nil
+}
+
+// render makes the message as it is kept and sent. The server stamps the sender.
+func (m *Outgoing) render(id string) []byte {
+	st := stanza.Build(stanza.Message, stanza.Chat, m.To.Bare(), jid.JID{}, id, func(e *xmlstream.Encoder) {
+		e.Leaf(stanza.NSClient, "body", m.Body)
+		chatstates.Active.Encode(e)
+		receipts.Request{}.Encode(e)
+		stanzaid.Origin{ID: id}.Encode(e)
+	})
+	return st.Append(nil, "")
+}
+
+// put makes a message durable. done is called once, on the owner goroutine or, when
+// there is none any more, not at all.
+func (k *core) put(m Outgoing, done func(string, error)) {
+	if err := m.check(k.self); err != nil {
+		done("", err)
+		return
+	}
+	err := k.outbox.Put(outbox.Message{
+		Chat: m.To.Bare(), From: k.address(), OriginID: m.ID, Route: string(m.Route), Time: time.Now(), Body: m.Body,
+		Stanza: func(id string) ([]byte, error) { return m.render(id), nil },
+	}, func(q outbox.Queued, err error) {
+		k.box.put(func() {
+			if err == nil {
+				k.queued(q)
+			}
+			done(q.OriginID, err)
+		})
+	})
+	if err != nil {
+		done("", err)
+	}
+}
+
+// queued takes a message that is durable.
+func (k *core) queued(q outbox.Queued) {
+	now := time.Now()
+	k.activity = now
+	k.outgoing.progress[q.OriginID] = notHanded
+	k.noteChat(q.Chat, true)
+	k.paths.Do(now, q.Chat, func(c *path.Chat) []path.Effect { return c.Add(now, q.OriginID, path.Route(q.Route)) }, k.apply)
+	k.considerIntroduction(q.Chat)
+}
+
+// restore takes what an earlier run left in the outbox.
+func (k *core) restore(queued []outbox.Queued) {
+	now := time.Now()
+	for _, q := range queued {
+		k.outgoing.progress[q.OriginID] = notHanded
+		if q.Sent {
+			k.outgoing.progress[q.OriginID] = atServer
+		}
+		k.paths.Do(now, q.Chat, func(c *path.Chat) []path.Effect {
+			return c.Restore(now, q.OriginID, path.Route(q.Route), q.Sent)
+		}, k.apply)
+	}
+}
+
+// initial is what a new chat starts with.
+func (k *core) initial(peer jid.JID) path.Initial {
+	return path.Initial{Route: k.choices.routeOf(peer), NoReceipts: !k.expectsReceipts(peer)}
+}
+
+// expectsReceipts reports whether somebody's clients confirm messages: unless those
+// online are known not to.
+func (k *core) expectsReceipts(peer jid.JID) bool {
+	if peer == k.self {
+		return false
+	}
+	devices := k.people.devices(peer)
+	for _, d := range devices {
+		if d.software == nil || d.software.has(nsReceipts) {
+			return true
+		}
+	}
+	return len(devices) == 0
+}
+
+// reviewReceipts tells a chat when that has changed.
+func (k *core) reviewReceipts(peer jid.JID) {
+	if _, ok := k.paths.Chat(peer); !ok {
+		return
+	}
+	now, on := time.Now(), k.expectsReceipts(peer)
+	k.paths.Do(now, peer, func(c *path.Chat) []path.Effect { return c.SetReceipts(now, on) }, k.apply)
+}
+
+// apply carries out one effect of a chat (package path).
+func (k *core) apply(peer jid.JID, e path.Effect) {
+	switch e.Action {
+	case path.Hand:
+		k.hand(peer, e)
+	case path.Probe:
+		k.probe(e.Link)
+	case path.Repair:
+		k.repair(e.Device)
+	case path.Drop:
+		k.dropLink(e.Link, e.Reason)
+	case path.Sent:
+		k.outbox.Sent(e.ID, string(e.Via))
+		k.emit(Sent{ID: e.ID, To: peer, Path: e.Via})
+	case path.Delivered:
+		k.delivered(peer, e)
+	case path.Failed:
+		k.outbox.Failed(e.ID, e.Reason)
+		k.emit(Failed{ID: e.ID, To: peer, Reason: e.Reason})
+	case path.Settled:
+		delete(k.outgoing.progress, e.ID)
+		k.outbox.Settled(e.ID)
+	case path.Changed:
+		k.log.Debug("path changed", "chat", peer.String(), "mode", e.Mode.String(), "reason", e.Reason)
+		k.emit(RouteChanged{Chat: peer, Mode: e.Mode, Path: e.Via, Device: e.Device, Reason: e.Reason})
+	}
+}
+
+// hand gives a message to a path.
+func (k *core) hand(peer jid.JID, e path.Effect) {
+	st, err := k.stored(e.ID)
+	if err != nil {
+		k.log.Error("a message could not be read from the outbox", "id", e.ID, "error", err)
+		if !errors.Is(err, context.Canceled) {
+			k.later(func() { k.unreadable(peer, e.ID, err) })
+		}
+		return
+	}
+	if e.Link != 0 {
+		if l := k.links.open[e.Link]; l != nil {
+			k.sendDirect(l, st, e.Tag)
+		}
+		return
+	}
+	if k.conn.stream == nil {
+		return // handed over again when it is back
+	}
+	k.outgoing.note(e.ID, handed)
+	t := tagged{chat: peer, id: e.ID}
+	if k.conn.stream.Managed() {
+		_ = k.sendTagged(st, k.outgoing.tag(t))
+		k.conn.wantAck = true
+		return
+	}
+	if k.send(st) {
+		// Without acknowledgements (XEP-0198) an answered ping says that what went before has arrived.
+		k.request(k.server(), stanza.Get, ping.Ping{}.Encode, func(_ *stanza.Stanza, err error) {
+			if !errors.Is(err, ErrOffline) && !errors.Is(err, ErrTimeout) {
+				k.serverHas(t)
+			}
+		})
+	}
+}
+
+// unreadable gives up a message whose bytes are gone.
+func (k *core) unreadable(peer jid.JID, id string, err error) {
+	now := time.Now()
+	k.paths.Do(now, peer, func(c *path.Chat) []path.Effect { return c.Refuse(now, id, err.Error()) }, k.apply)
+}
+
+// stored reads a message from the outbox.
+func (k *core) stored(id string) (*stanza.Stanza, error) {
+	b, err := k.outbox.Stanza(k.ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	return parseStanza(b)
+}
+
+// acked takes an acknowledgement of the server (XEP-0198 §4).
+func (k *core) acked(epoch uint64, sent []stream.Sent) {
+	if epoch != k.conn.epoch {
+		return
+	}
+	k.conn.asked = time.Time{}
+	for _, s := range sent {
+		t, ok := k.outgoing.tags[s.Tag]
+		if s.Tag == 0 || !ok {
+			continue
+		}
+		delete(k.outgoing.tags, s.Tag)
+		k.serverHas(t)
+	}
+}
+
+// serverHas notes that the server has taken responsibility for a message.
+func (k *core) serverHas(t tagged) {
+	if t.copy {
+		k.deposits.copied(k, t.id)
+		return
+	}
+	k.outgoing.note(t.id, atServer)
+	now := time.Now()
+	k.paths.Do(now, t.chat, func(c *path.Chat) []path.Effect { return c.ServerAcked(now, t.id) }, k.apply)
+}
+
+// delivered notes that the peer's client has a message. One that went directly, and
+// which the server is not known to have, is put among the deposits first.
+func (k *core) delivered(peer jid.JID, e path.Effect) {
+	if e.Via != path.Server {
+		k.depositSent(e)
+	}
+	k.outbox.Delivered(e.ID, string(e.Via))
+	k.emit(Delivered{ID: e.ID, To: peer, Path: e.Via})
+}
+
+// sendChatState tells the other side what the user does. It takes the way a message
+// would, is never queued and never kept.
+func (k *core) sendChatState(to jid.JID, s chatstates.State) {
+	peer := to.Bare()
+	st := stanza.Build(stanza.Message, stanza.Chat, peer, jid.JID{}, "", func(e *xmlstream.Encoder) {
+		s.Encode(e)
+		hints.NoStore.Encode(e)
+	})
+	ways := []path.LinkID{0}
+	if c, ok := k.paths.Chat(peer); ok {
+		ways = c.Quick(nil)
+	} else if k.choices.routeOf(peer) == path.OnlyDirect {
+		ways = nil
+	}
+	for _, w := range ways {
+		if w == 0 {
+			k.send(st)
+		} else if l := k.links.open[w]; l != nil {
+			k.sendDirect(l, st, 0)
+		}
+	}
+}

@@ -1,0 +1,116 @@
+package client
+
+import (
+	"time"
+
+	"godwit/stanza"
+	"godwit/stream"
+	"godwit/xep/archive"
+	"godwit/xep/carbons"
+	"godwit/xep/deposit"
+	"godwit/xep/disco"
+	"godwit/xep/extdisco"
+	"godwit/xep/stanzaid"
+)
+
+// features are what the account's own server can do, learned after each sign-in.
+type features struct {
+	known     bool // the account was asked and has answered, or could not
+	archive   bool // XEP-0313
+	stanzaIDs bool // the server gives stanza-ids and strips forged ones (XEP-0359 §5)
+	deposit   bool
+	carbons   bool // copies are on
+	versions  bool // of the roster
+	approval  bool // RFC 6121 §3.4
+}
+
+// signedIn begins a session, or goes on with the one from before.
+func (k *core) signedIn(s *stream.ClientSession) {
+	c := &k.conn
+	p := c.stream.Peer()
+	l := c.stream.Link()
+	k.log.Info("signed in", "jid", s.JID.String(), "resumed", s.Resumed, "mechanism", string(p.Mechanism))
+	k.emit(Online{JID: s.JID, Local: l.LocalAddr(), Remote: l.RemoteAddr(), Kind: l.Kind(), TLS: p.TLS,
+		Mechanism: p.Mechanism, Resumed: s.Resumed})
+	k.lastFull = s.JID
+	k.onAddress(s.JID)
+	if k.introduce != nil {
+		k.introduce.SetSelf(s.JID)
+	}
+	if s.Resumed {
+		k.paths.ServerUp(time.Now(), true, k.apply)
+		k.deposits.wake(k)
+		k.introduceAll()
+		return
+	}
+	k.freshSession(s)
+}
+
+// freshSession begins with nothing: what the session before knew may be outdated.
+func (k *core) freshSession(s *stream.ClientSession) {
+	k.dropRequests()
+	k.outgoing.forgetTags()
+	k.deposits.forget()
+	k.catch.reset(k)
+	k.people.doubt()
+	k.features = features{
+		carbons:  s.Carbons,
+		versions: hasFeature(s, "urn:xmpp:features:rosterver", "ver"),
+		approval: hasFeature(s, "urn:xmpp:features:pre-approval", "sub"),
+	}
+	k.paths.ServerUp(time.Now(), false, k.apply)
+	k.request(k.self, stanza.Get, disco.Info{}.Encode, k.accountKnown)
+	k.requestRoster()
+	if !s.Carbons {
+		k.request(k.self, stanza.Set, carbons.Enable.Encode, func(_ *stanza.Stanza, err error) {
+			k.features.carbons = err == nil
+		})
+	}
+	if k.introduce != nil {
+		k.request(k.server(), stanza.Get, extdisco.Services{}.Encode, k.servicesKnown)
+	}
+}
+
+func hasFeature(s *stream.ClientSession, space, local string) bool {
+	_, ok := s.Features.Child(space, local)
+	return ok
+}
+
+// accountKnown takes what the own account can do (XEP-0030), which decides what of
+// the server's words about messages can be believed, and goes on with the archive.
+func (k *core) accountKnown(s *stanza.Stanza, err error) {
+	if k.conn.stream == nil {
+		return
+	}
+	k.features.known = true
+	if err == nil {
+		n, _ := s.Child(disco.InfoNS, "query")
+		info, bad := disco.ParseInfo(n)
+		if bad == nil {
+			k.features.archive = info.Has(archive.NS)
+			k.features.stanzaIDs = k.features.archive || info.Has(stanzaid.NS) // XEP-0313 §5.1 asks for them
+			k.features.deposit = info.Has(deposit.NS)
+		}
+	} else {
+		k.log.Info("the server does not tell what the account can do", "error", err)
+	}
+	k.deposits.wake(k)
+	k.startCatchUp()
+}
+
+// servicesKnown takes the STUN and TURN servers (XEP-0215).
+func (k *core) servicesKnown(s *stanza.Stanza, err error) {
+	if err != nil {
+		k.log.Info("the server offers no STUN", "error", err)
+		return
+	}
+	n, _ := s.Child(extdisco.NS, "services")
+	services, err := extdisco.ParseServices(n)
+	if err != nil {
+		k.log.Warn("the server's list of services is unreadable", "error", err)
+		return
+	}
+	if k.cfg.Services != nil {
+		k.cfg.Services(services.Services)
+	}
+}
