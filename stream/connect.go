@@ -75,7 +75,7 @@ func (c *connector) run() error {
 	if c.cfg.JID.Local() == "" {
 		return errors.New("stream: the account's address has no local part")
 	}
-	c.l.SetLimits(limitsOr(c.cfg.Limits, xmlstream.DefaultLimits()))
+	c.l.SetLimits(limitsOr(c.cfg.Limits, xmlstream.ServerLimits()))
 	if err := c.open(); err != nil {
 		return err
 	}

@@ -13,7 +13,7 @@ const nsStanzaID = "urn:xmpp:sid:0"
 
 // ParseStored reads a stanza that this server wrote to its store.
 func ParseStored(raw []byte) (*stanza.Stanza, error) {
-	el, err := xmlstream.ParseElement(raw, xmlstream.DefaultLimits())
+	el, err := xmlstream.ParseElement(raw, xmlstream.ServerLimits())
 	if err != nil {
 		return nil, err
 	}
