@@ -29,6 +29,10 @@ type Config struct {
 	// Logger receives start-up facts and unexpected errors, never a line per
 	// packet. Nil means silence.
 	Logger *slog.Logger
+	// Firewall, if not nil, is asked about every datagram that arrives and says
+	// whether it is let in; the rest is as if the network had lost it. Called by
+	// the reading goroutine.
+	Firewall func(from netip.AddrPort) bool
 }
 
 // Stats are totals since the socket was opened.
@@ -53,6 +57,7 @@ type Mux struct {
 	socket    *net.UDPConn
 	local     netip.AddrPort
 	log       *slog.Logger
+	firewall  func(netip.AddrPort) bool // nil lets all in
 	transport *quic.Transport
 
 	mu           sync.RWMutex
@@ -90,9 +95,9 @@ func Listen(config Config) (*Mux, error) {
 	}
 	local := socket.LocalAddr().(*net.UDPAddr).AddrPort()
 	m := &Mux{
-		socket:  socket,
-		local:   netip.AddrPortFrom(local.Addr().Unmap(), local.Port()),
-		log:     logger,
+		socket: socket,
+		local:  netip.AddrPortFrom(local.Addr().Unmap(), local.Port()),
+		log:    logger, firewall: config.Firewall,
 		conns:   make(map[connKey]*Conn),
 		allowed: make(map[netip.AddrPort]int),
 		turn:    make(map[netip.AddrPort]int),
@@ -225,6 +230,9 @@ func (m *Mux) admit(packet []byte, from netip.AddrPort) bool {
 		return false
 	}
 	from = canonical(from)
+	if m.firewall != nil && !m.firewall(from) {
+		return false
+	}
 	first := packet[0]
 	fromTURN := false
 	if first >= 64 && first <= 79 {

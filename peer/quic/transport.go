@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"godwit/link/bytestream"
 	"godwit/peer"
 	"godwit/udpmux"
 	"godwit/xep/icequic"
@@ -43,10 +44,14 @@ type Config struct {
 	// Loopback also offers and accepts loopback addresses, for tests and for
 	// demonstrations on one machine.
 	Loopback bool
-	// Limits of the XML read from peers; nil for xmlstream.DefaultLimits.
-	Limits *xmlstream.Limits
+	// Link holds the bounds and timeouts of links; what describes one of them is
+	// filled in. Without Limits, xmlstream.DefaultLimits apply.
+	Link bytestream.Config
 	// Logger may be nil.
 	Logger *slog.Logger
+	// Firewall is udpmux.Config.Firewall: what it refuses is as if the network
+	// had lost it. For demonstrations and tests.
+	Firewall func(from netip.AddrPort) bool
 }
 
 // Transport connects by ICE and QUIC on one socket. It implements
@@ -81,7 +86,7 @@ func New(config Config) (*Transport, error) {
 	if err != nil {
 		return nil, err
 	}
-	mux, err := udpmux.Listen(udpmux.Config{Address: config.Address, Logger: logger})
+	mux, err := udpmux.Listen(udpmux.Config{Address: config.Address, Logger: logger, Firewall: config.Firewall})
 	if err != nil {
 		return nil, err
 	}
