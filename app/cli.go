@@ -26,6 +26,7 @@ type cli struct {
 	Serve    serveCommand    `cmd:"" help:"Run the server."`
 	User     userCommand     `cmd:"" help:"Add, change, remove and list accounts."`
 	Sessions sessionsCommand `cmd:"" help:"Show who is online: address, port, transport, TLS, client, since when."`
+	Headless headlessCommand `cmd:"" help:"Run a client that speaks JSON lines on standard input and output."`
 	Version  versionCommand  `cmd:"" help:"Print the version."`
 }
 

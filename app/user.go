@@ -94,6 +94,15 @@ func parseAccount(s string) (jid.JID, error) {
 	return who, nil
 }
 
+// parseAccountWithResource takes a full address too.
+func parseAccountWithResource(s string) (jid.JID, error) {
+	who, err := jid.Parse(s)
+	if err != nil || who.Local() == "" {
+		return jid.JID{}, usagef("%q is not the address of an account, which looks like alice@localhost", s)
+	}
+	return who, nil
+}
+
 // password reads a password from a file, a prompt or standard input; never from the command line, which others can see.
 func (f passwordFlag) password(in io.Reader, prompt io.Writer, who jid.JID) (string, error) {
 	if f.PasswordFile != "" {

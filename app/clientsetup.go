@@ -1,0 +1,154 @@
+package app
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"godwit/client"
+	"godwit/client/cache/sqlite"
+	"godwit/client/path"
+	"godwit/jid"
+	"godwit/link/tcp"
+	"godwit/peer"
+	"godwit/peer/quic"
+	"godwit/xep/extdisco"
+)
+
+// clientOptions is what it takes to run a client of one account.
+type clientOptions struct {
+	account  jid.JID
+	password string
+	server   string // HOST:PORT, or "" for what DNS says
+	mode     tcp.Mode
+	ca       string // file with authorities, or "" for the system's
+	insecure bool
+	data     string // directory of the cache
+	route    path.Route
+	share    client.Share
+	device   string
+	log      *slog.Logger
+	// tune changes the configuration before use; for the demonstration.
+	tune func(*client.Config)
+}
+
+// runningClient is a client with what it stands on. close ends all of it.
+type runningClient struct {
+	*client.Client
+	cache  *sqlite.Cache
+	direct *quic.Transport
+}
+
+func (c *runningClient) close() error {
+	return errors.Join(c.direct.Close(), c.cache.Close())
+}
+
+// newClient makes a client and opens what it stands on.
+func newClient(ctx context.Context, o clientOptions) (*runningClient, error) {
+	trust, err := trustConfig(o)
+	if err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(o.data, 0o700); err != nil {
+		return nil, fmt.Errorf("the data directory can not be made: %w", err)
+	}
+	store, err := sqlite.Open(ctx, filepath.Join(o.data, cacheName(o.account)))
+	if err != nil {
+		return nil, fmt.Errorf("the messages kept in %s can not be opened: %w", o.data, err)
+	}
+	direct, err := quic.New(quic.Config{Loopback: onThisMachine(o), Logger: o.log})
+	if err != nil {
+		store.Close()
+		return nil, fmt.Errorf("no socket for direct connections: %w", err)
+	}
+	cfg := client.Config{
+		JID: o.account, Password: o.password,
+		Dialer:     &tcp.Dialer{TLS: trust, Server: o.server, Mode: o.mode},
+		Cache:      store,
+		Transports: []peer.Transport{direct},
+		Services:   func(s []extdisco.Service) { direct.SetServers(stunServers(s, o)) },
+		Route:      o.route, Share: o.share,
+		Software: client.Software{Name: "Godwit", Version: Version, Device: o.device},
+		Logger:   o.log,
+	}
+	if o.tune != nil {
+		o.tune(&cfg)
+	}
+	c, err := client.New(cfg)
+	if err != nil {
+		return nil, errors.Join(err, direct.Close(), store.Close())
+	}
+	return &runningClient{Client: c, cache: store, direct: direct}, nil
+}
+
+// cacheName is the file of an account's messages.
+func cacheName(account jid.JID) string {
+	return strings.NewReplacer("/", "_", string(filepath.Separator), "_").Replace(account.Bare().String()) + ".db"
+}
+
+// trustConfig says whose certificates are believed.
+func trustConfig(o clientOptions) (*tls.Config, error) {
+	cfg := &tls.Config{InsecureSkipVerify: o.insecure} // only where the user asked for it, for tests
+	if o.ca == "" {
+		return cfg, nil
+	}
+	text, err := os.ReadFile(o.ca)
+	if err != nil {
+		return nil, fmt.Errorf("the authorities can not be read: %w", err)
+	}
+	cfg.RootCAs = x509.NewCertPool()
+	if !cfg.RootCAs.AppendCertsFromPEM(text) {
+		return nil, fmt.Errorf("%s holds no certificate in PEM", o.ca)
+	}
+	return cfg, nil
+}
+
+// serverHost is the host the client connects to.
+func serverHost(o clientOptions) string {
+	if o.server == "" {
+		return o.account.Domain()
+	}
+	if host, _, err := net.SplitHostPort(o.server); err == nil {
+		return host
+	}
+	return strings.Trim(o.server, "[]")
+}
+
+// onThisMachine reports whether the server is on this machine; then contacts may be too, and loopback addresses are worth offering.
+func onThisMachine(o clientOptions) bool {
+	host := serverHost(o)
+	if host == "localhost" {
+		return true
+	}
+	ip, err := netip.ParseAddr(host)
+	return err == nil && ip.IsLoopback()
+}
+
+// stunServers picks the STUN servers out of what the server announced. Where the user said how to reach the server, its own name, which DNS may
+// not know, means that address.
+func stunServers(services []extdisco.Service, o clientOptions) []string {
+	var out []string
+	for _, s := range services {
+		if s.Type != extdisco.STUN || s.Transport != "" && s.Transport != "udp" {
+			continue
+		}
+		host, port := s.Host, s.Port
+		if host == o.account.Domain() {
+			host = serverHost(o)
+		}
+		if port == 0 {
+			port = 3478
+		}
+		out = append(out, net.JoinHostPort(host, strconv.Itoa(int(port))))
+	}
+	return out
+}

@@ -1,0 +1,108 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+
+	"godwit/client"
+	"godwit/client/path"
+	"godwit/headless"
+	"godwit/link/tcp"
+)
+
+type headlessCommand struct {
+	Account string `arg:"" help:"The address to sign in with, such as alice@localhost. A resource after a slash is used if it is free."`
+	passwordFlag
+	Server       string `placeholder:"HOST:PORT" help:"Connect here instead of asking DNS for the account's domain."`
+	CA           string `name:"ca" type:"existingfile" placeholder:"FILE" help:"Trust the certificates in this PEM file instead of the system's."`
+	Insecure     bool   `help:"Accept any certificate. For tests: whoever sits in between can read and change everything."`
+	Data         string `placeholder:"DIR" help:"Directory for messages and what waits to be sent. Default: godwit in the user's data directory."`
+	Transport    string `default:"tcp" enum:"tcp,tls" help:"tcp (STARTTLS) or tls (from the first byte)."`
+	Route        string `default:"auto" enum:"auto,direct,server" help:"How messages go: auto, direct (only ever to the contact's device) or server."`
+	ShareAddress string `default:"chats" enum:"contacts,chats,never" help:"Who may learn this device's addresses: contacts, chats (contacts you talk to) or never."`
+	LogLevel     string `default:"warn" enum:"debug,info,warn,error" help:"debug, info, warn or error. Logs go to standard error."`
+}
+
+// Help is shown below the usage.
+func (headlessCommand) Help() string {
+	return `Reads one JSON object a line from standard input and writes one a line to standard output. The password comes from --password-file or
+$GODWIT_PASSWORD.
+
+  $ GODWIT_PASSWORD=secret godwit headless alice@localhost --server localhost:5222 --ca godwit-data/cert.pem
+  {"cmd":"send","to":"bob@localhost","body":"hi","id":"m1"}
+  {"event":"delivered","id":"m1","path":"direct"}
+
+Commands: send, sendfile, acceptfile, subscribe, accept, unsubscribe, presence, roster, history, links, quit.`
+}
+
+// Run implements the command.
+func (c *headlessCommand) Run(ctx context.Context, s streams) error {
+	log, err := newLogger(s.err, c.LogLevel, "text")
+	if err != nil {
+		return err
+	}
+	account, err := parseAccountWithResource(c.Account)
+	if err != nil {
+		return err
+	}
+	password, err := c.secret()
+	if err != nil {
+		return err
+	}
+	data := c.Data
+	if data == "" {
+		if data, err = defaultClientData(); err != nil {
+			return err
+		}
+	}
+	mode := tcp.StartTLS
+	if c.Transport == "tls" {
+		mode = tcp.DirectTLS
+	}
+	rc, err := newClient(ctx, clientOptions{
+		account: account, password: password, server: c.Server, mode: mode, ca: c.CA, insecure: c.Insecure, data: data,
+		route: path.Route(c.Route), share: client.Share(c.ShareAddress), device: hostname(), log: log,
+	})
+	if err != nil {
+		return err
+	}
+	return errors.Join(headless.Run(ctx, s.in, s.out, rc.Client), rc.close())
+}
+
+// secret is the password: standard input belongs to the commands, so it is never read from there.
+func (c *headlessCommand) secret() (string, error) {
+	if c.PasswordFile != "" {
+		file, err := os.Open(c.PasswordFile)
+		if err != nil {
+			return "", err
+		}
+		defer file.Close()
+		return firstLine(file)
+	}
+	if p := os.Getenv("GODWIT_PASSWORD"); p != "" {
+		return p, nil
+	}
+	return "", usagef("a password is needed: --password-file FILE or $GODWIT_PASSWORD")
+}
+
+// defaultClientData is where clients keep what they know.
+func defaultClientData() (string, error) {
+	if dir := os.Getenv("XDG_DATA_HOME"); dir != "" {
+		return filepath.Join(dir, "godwit"), nil
+	}
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return "", err
+	}
+	return filepath.Join(home, ".local", "share", "godwit"), nil
+}
+
+func hostname() string {
+	name, err := os.Hostname()
+	if err != nil {
+		return ""
+	}
+	return name
+}
