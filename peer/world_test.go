@@ -39,7 +39,7 @@ type side struct {
 	ended   map[string]Reason
 	infos   int
 	toStart []string // sids of offers yet to be made
-	trickle int      // candidates each half finds later
+	trickle int      // candidates each half finds later; exploration: alice's only
 	ids     int
 }
 

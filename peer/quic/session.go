@@ -379,14 +379,14 @@ func (s *session) openStream(conn *quic.Conn) (*quic.Stream, error) {
 
 // serve hands the link out and stays until it has ended.
 func (s *session) serve(conn *quic.Conn, stream *quic.Stream, path peer.Path) {
-	limits := xmlstream.DefaultLimits()
-	if s.transport.config.Limits != nil {
-		limits = *s.transport.config.Limits
+	config := s.transport.config.Link
+	config.Kind, config.Local, config.Remote = link.DirectQUIC, path.Local, path.Remote
+	config.RTT = func() time.Duration { return conn.ConnectionStats().SmoothedRTT }
+	if config.Limits == nil {
+		limits := xmlstream.DefaultLimits()
+		config.Limits = &limits
 	}
-	var l link.Link = bytestream.New(newStreamConn(conn, stream), bytestream.Config{
-		Kind: link.DirectQUIC, Local: path.Local, Remote: path.Remote, Limits: &limits,
-		RTT: func() time.Duration { return conn.ConnectionStats().SmoothedRTT },
-	})
+	l := bytestream.New(newStreamConn(conn, stream), config)
 	if s.isClosed() {
 		_ = conn.CloseWithError(0, "")
 		l.Abort()
