@@ -2,6 +2,11 @@
 // line out. Programs in any language drive it; the browser's user interface speaks
 // the same commands and events.
 //
-// It translates, and nothing else: no protocol logic, no files, no flags and no
-// terminal may enter. Package app parses flags and makes the client.
+// Commands are in commands.go, events in events.go: what is written there is the
+// whole contract. Fields that a command does not know are ignored, events may gain
+// fields, and an event of an unknown kind is to be skipped. Bad input is answered by
+// an "error" event and costs nothing else.
+//
+// The package translates, and nothing else: no protocol logic, no files, no flags
+// and no terminal may enter. Package app parses flags and makes the client.
 package headless

@@ -1,8 +1,14 @@
 package headless
 
 import (
+	"bufio"
+	"bytes"
 	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
 	"io"
+	"sync"
 
 	"godwit/client"
 )
@@ -11,9 +17,130 @@ import (
 // skipped.
 const MaxLine = 1 << 20
 
+// session is one run.
+type session struct {
+	client *client.Client
+	out    *writer
+}
+
 // Run drives c by the lines of in and tells its events as lines on out, until
 // "quit", the end of in, or the client's own end. It calls c.Run itself. The
 // error says why the client ended; nil after quit and after the end of in.
+//
+// When the client ends by itself while in still waits for a line, Run returns
+// without waiting for that line; the goroutine that reads it ends with in.
 func Run(ctx context.Context, in io.Reader, out io.Writer, c *client.Client) error {
-	panic("unwritten")
+	s := &session{client: c, out: &writer{w: bufio.NewWriter(out)}}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	ended := make(chan error, 1)
+	go func() { ended <- c.Run(ctx) }()
+	told := make(chan struct{})
+	go func() {
+		defer close(told)
+		for e := range c.Events() {
+			if line := translate(e); line != nil {
+				s.out.write(line)
+			}
+		}
+	}()
+	input := make(chan error, 1)
+	go func() { input <- s.read(ctx, in) }()
+	select {
+	case err := <-input:
+		_ = c.Close()
+		<-ended
+		<-told
+		return errors.Join(err, s.out.failed())
+	case err := <-ended:
+		<-told
+		return errors.Join(err, s.out.failed())
+	}
+}
+
+// read performs commands until there are no more. They are done one after another,
+// so what the application sends keeps its order.
+func (s *session) read(ctx context.Context, in io.Reader) error {
+	r := bufio.NewReaderSize(in, 64<<10)
+	for {
+		line, tooLong, err := readLine(r)
+		switch {
+		case tooLong:
+			s.out.write(Error{Event: "error", Message: fmt.Sprintf("a line is longer than %d bytes", MaxLine)})
+		case len(bytes.TrimSpace(line)) > 0:
+			if s.line(ctx, line) {
+				return nil
+			}
+		}
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if s.out.failed() != nil {
+			return nil // nobody listens any more
+		}
+	}
+}
+
+// line performs one command and reports whether it was quit.
+func (s *session) line(ctx context.Context, line []byte) bool {
+	c, err := decode(line)
+	if err != nil {
+		s.out.write(Error{Event: "error", Message: err.Error()})
+		return false
+	}
+	quit, err := s.perform(ctx, c)
+	if err != nil {
+		s.out.write(Error{Event: "error", Cmd: c.Cmd, ID: c.ID, Message: err.Error()})
+	}
+	return quit
+}
+
+// readLine reads one line, of which at most MaxLine bytes are kept. The error is
+// that of the reader, also beside a last line without an end.
+func readLine(r *bufio.Reader) (line []byte, tooLong bool, err error) {
+	for {
+		part, err := r.ReadSlice('\n')
+		if len(line)+len(part) > MaxLine+1 {
+			line, tooLong = nil, true
+		}
+		if !tooLong {
+			line = append(line, part...)
+		}
+		if !errors.Is(err, bufio.ErrBufferFull) {
+			return line, tooLong, err
+		}
+	}
+}
+
+// writer writes lines, whole ones, from any goroutine.
+type writer struct {
+	mu  sync.Mutex
+	w   *bufio.Writer
+	err error
+}
+
+func (w *writer) write(v any) {
+	line, err := json.Marshal(v)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.err != nil {
+		return
+	}
+	if err == nil {
+		_, err = w.w.Write(append(line, '\n'))
+	}
+	if err == nil {
+		err = w.w.Flush()
+	}
+	w.err = err
+}
+
+// failed returns why lines cannot be written any more.
+func (w *writer) failed() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.err
 }

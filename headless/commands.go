@@ -1,0 +1,155 @@
+package headless
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"godwit/client"
+	"godwit/client/cache"
+	"godwit/client/path"
+	"godwit/jid"
+)
+
+// command is one line of input. Which fields a command has is said at each.
+type command struct {
+	Cmd string `json:"cmd"`
+
+	To    string `json:"to"`    // send: whom
+	Body  string `json:"body"`  // send: the text
+	ID    string `json:"id"`    // send: its origin-id, never used before; optional
+	Route string `json:"route"` // send: auto, direct, server; optional
+
+	JID string `json:"jid"` // subscribe, accept, unsubscribe
+
+	Show   string `json:"show"`   // presence: away, xa, dnd, chat or empty
+	Status string `json:"status"` // presence
+
+	With string `json:"with"` // history: one chat; optional
+	Max  int    `json:"max"`  // history: at most; default 50
+}
+
+// defaultHistory is how much history a command gets that does not say.
+const defaultHistory = 50
+
+// errUnknown answers a command there is not.
+var errUnknown = errors.New("there is no such command; there are send, subscribe, accept, unsubscribe, presence, roster, history, links and quit")
+
+// errFiles answers the commands of file transfer.
+var errFiles = errors.New("files are not part of this build yet")
+
+// perform does what a line asks for. quit is set by the command of that name.
+func (s *session) perform(ctx context.Context, c command) (quit bool, err error) {
+	switch c.Cmd {
+	case "send":
+		return false, s.send(ctx, c)
+	case "subscribe":
+		return false, s.contact(ctx, c.JID, func(ctx context.Context, j jid.JID) error { return s.client.Subscribe(ctx, j, "") })
+	case "accept":
+		return false, s.contact(ctx, c.JID, s.client.Accept)
+	case "unsubscribe":
+		return false, s.contact(ctx, c.JID, s.client.Unsubscribe)
+	case "presence":
+		return false, s.client.SetPresence(ctx, client.Presence{Show: client.Show(c.Show), Status: c.Status})
+	case "roster":
+		contacts, err := s.client.Roster(ctx)
+		if err == nil {
+			s.out.write(rosterEvent(contacts))
+		}
+		return false, err
+	case "history":
+		return false, s.history(ctx, c)
+	case "links":
+		return false, s.links(ctx)
+	case "sendfile", "acceptfile":
+		return false, errFiles
+	case "quit":
+		return true, nil
+	case "":
+		return false, errors.New(`a line needs a "cmd"`)
+	}
+	return false, errUnknown
+}
+
+func (s *session) send(ctx context.Context, c command) error {
+	to, err := address("to", c.To)
+	if err != nil {
+		return err
+	}
+	_, err = s.client.Send(ctx, client.Outgoing{To: to, Body: c.Body, ID: c.ID, Route: path.Route(c.Route)})
+	return err
+}
+
+func (s *session) contact(ctx context.Context, text string, do func(context.Context, jid.JID) error) error {
+	j, err := address("jid", text)
+	if err != nil {
+		return err
+	}
+	return do(ctx, j)
+}
+
+// history answers with one "message" event for each, oldest first, marked as
+// history.
+func (s *session) history(ctx context.Context, c command) error {
+	q := cache.HistoryQuery{Max: c.Max}
+	if q.Max <= 0 {
+		q.Max = defaultHistory
+	}
+	if c.With != "" {
+		with, err := address("with", c.With)
+		if err != nil {
+			return err
+		}
+		q.Chat = with.Bare()
+	}
+	page, _, err := s.client.History(ctx, q)
+	if err != nil {
+		return err
+	}
+	self := s.client.JID()
+	for i := range page {
+		s.out.write(historyEvent(&page[i], self))
+	}
+	return nil
+}
+
+// links answers with one "link" event for each.
+func (s *session) links(ctx context.Context) error {
+	all, err := s.client.Links(ctx)
+	if err != nil {
+		return err
+	}
+	for _, l := range all {
+		s.out.write(linkEvent(client.LinkChanged{LinkInfo: l}))
+	}
+	return nil
+}
+
+func address(field, text string) (jid.JID, error) {
+	if text == "" {
+		return jid.JID{}, fmt.Errorf("%q is missing", field)
+	}
+	j, err := jid.Parse(text)
+	if err != nil {
+		return jid.JID{}, fmt.Errorf("%q is no address: %w", field, err)
+	}
+	return j, nil
+}
+
+// decode reads one line.
+func decode(line []byte) (command, error) {
+	var c command
+	if err := json.Unmarshal(line, &c); err != nil {
+		var kind *json.UnmarshalTypeError
+		if errors.As(err, &kind) {
+			if kind.Field == "" {
+				return c, errors.New("a line must be one JSON object")
+			}
+			return c, fmt.Errorf("%q must not be a %s", kind.Field, kind.Value)
+		}
+		return c, fmt.Errorf("a line must be one JSON object: %s", strings.TrimPrefix(err.Error(), "json: "))
+	}
+	return c, nil
+}
