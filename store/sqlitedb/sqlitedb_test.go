@@ -464,26 +464,39 @@ func TestOpenRefuses(t *testing.T) {
 	})
 }
 
-// TestOpenedAtOnce: many openers of a new file, each of which would migrate it; a step that is not repeatable is made
-// once.
+// TestOpenedAtOnce: many openers of one file, each of which would make it or bring it up to date; steps that are not
+// repeatable are made once.
 func TestOpenedAtOnce(t *testing.T) {
-	o := opts()
-	o.Migrations = files(first, "-- +goose Up\nINSERT INTO note(text) SELECT 'step' || count(*) FROM note;\n")
-	path := filepath.Join(t.TempDir(), "x.db")
-	var wg sync.WaitGroup
-	for range 6 {
-		wg.Go(func() {
-			d, err := sqlitedb.Open(ctx, path, o)
-			if err != nil {
-				t.Error(err)
-				return
+	const openers = 8
+	later := opts()
+	step := "-- +goose Up\nINSERT INTO note(text) SELECT 'step' || count(*) FROM note;\n"
+	later.Migrations = files(first, step, step, step)
+	for name, prepare := range map[string]func(string){
+		"new file": func(string) {},
+		"upgrade":  func(path string) { openAt(t, path, opts()).Close() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "x.db")
+			prepare(path)
+			start := make(chan struct{})
+			var wg sync.WaitGroup
+			for range openers {
+				wg.Go(func() {
+					<-start
+					d, err := sqlitedb.Open(ctx, path, later)
+					if err != nil {
+						t.Error(err)
+						return
+					}
+					d.Close()
+				})
 			}
-			d.Close()
+			close(start)
+			wg.Wait()
+			if got := notes(t, openAt(t, path, later)); got != "step0step1step2" {
+				t.Errorf("%q", got)
+			}
 		})
-	}
-	wg.Wait()
-	if got := notes(t, openAt(t, path, o)); got != "step0" {
-		t.Errorf("%q", got)
 	}
 }
 
