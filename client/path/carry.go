@@ -98,21 +98,18 @@ func (c *Chat) flush(now time.Time) {
 	queue, special := c.waiting, false
 	c.waiting, c.special = nil, 0
 	var keep []*msg
-	stuck := map[Route]bool{} // no message passes one of the same route
 	for _, m := range queue {
-		route := c.effective(m)
-		if !stuck[route] && c.send(m, now) {
+		// What lost its place on the way goes before anything else that must go direct.
+		behind := len(c.waiting) > 0 && c.effective(m) == OnlyDirect
+		if !behind && c.send(m, now) {
 			special = special || m.route != ""
-			stuck[OnlyDirect] = stuck[OnlyDirect] || len(c.waiting) > 0
 			continue
 		}
-		stuck[route] = true
 		keep = append(keep, m)
 		if m.route != "" {
 			c.special++
 		}
 	}
-	// What lost its place on the way stands before what kept waiting: it was handed over earlier.
 	c.waiting = append(c.waiting, keep...)
 	if special {
 		c.choose(now)

@@ -93,6 +93,13 @@ func (s *story) direct(n LinkID, device jid.JID) {
 	s.want(s.chat.LinkAcked(s.now, n, 0), "[link]")
 }
 
+// beside is direct while something is outstanding.
+func (s *story) beside(n LinkID, device jid.JID) {
+	s.chat.ServerUp(s.now, false)
+	s.chat.LinkUp(s.now, Link{ID: n, Device: device, Kind: Direct})
+	s.want(s.chat.LinkAcked(s.now, n, 0), "")
+}
+
 func TestFirstMessageNeverWaits(t *testing.T) {
 	s := begin(t)
 	s.want(s.chat.ServerUp(s.now, false), "[server]")
@@ -257,6 +264,80 @@ func TestOneLateProbeAmongAcknowledgedDataChangesNothing(t *testing.T) {
 			t.Fatalf("%v after %d messages", mode, i)
 		}
 	}
+}
+
+func TestAnswersWithoutProgressAreNotTrustedForEver(t *testing.T) {
+	s := begin(t)
+	s.direct(1, phone)
+	s.chat.Add(s.now, "m1", "")
+	for range 5 {
+		s.pass(500 * time.Millisecond)
+		s.want(s.chat.LinkAcked(s.now, 1, 0), "probe link1")
+	}
+	if got := s.pass(500 * time.Millisecond); got != "repair link1, [both], m1>server" {
+		t.Fatal(got)
+	}
+	s.want(s.chat.LinkAcked(s.now, 1, 0), "probe link1") // and another such answer does not bring trust back
+}
+
+func TestLinksLostTwiceHaveToWait(t *testing.T) {
+	s := begin(t)
+	s.direct(1, phone)
+	s.want(s.chat.LinkDown(s.now, 1), "[server]")
+	s.direct(2, phone) // the first loss costs nothing
+	s.want(s.chat.LinkDown(s.now, 2), "[server]")
+	s.want(s.chat.LinkUp(s.now, Link{ID: 3, Device: phone, Kind: Direct}), "probe link3")
+	s.want(s.chat.LinkAcked(s.now, 3, 0), "")
+	since := s.now
+	for {
+		s.pass(time.Second)
+		s.chat.LinkAcked(s.now, 3, 0)
+		if mode, _ := s.chat.Mode(); mode == ViaLink {
+			break
+		}
+	}
+	if d := s.now.Sub(since); d < 29*time.Second || d > 31*time.Second {
+		t.Fatalf("back after %v", d)
+	}
+}
+
+func TestAnswerNobodyAskedForProvesNothing(t *testing.T) {
+	s := begin(t)
+	s.direct(1, phone)
+	s.pass(3 * time.Second)
+	s.want(s.chat.LinkAcked(s.now, 1, 0), "")
+	if got := s.pass(time.Second); got != "probe link1" {
+		t.Fatalf("not probed after four quiet seconds: %q", got)
+	}
+	s.want(s.chat.LinkAcked(s.now, 9, 5), "") // nor does one from a link that is gone
+}
+
+func TestMessageThatMayTakeAnyWayInAChatThatMayNot(t *testing.T) {
+	s := begin(t)
+	s.chat.SetRoute(s.now, OnlyDirect)
+	s.want(s.chat.ServerUp(s.now, false), "")
+	s.want(s.chat.LinkUp(s.now, Link{ID: 1, Device: phone, Kind: Direct}), "probe link1")
+	s.want(s.chat.LinkAcked(s.now, 1, 0), "[link]")
+	s.want(s.chat.Add(s.now, "a1", Auto), "a1>link1, probe link1")
+	s.want(s.chat.Add(s.now, "d1", ""), "d1>link1")
+	s.want(s.chat.LinkDown(s.now, 1), "[none], a1>server")
+	s.want(s.chat.Add(s.now, "a2", Auto), "a2>server")
+}
+
+func TestRestoredMessages(t *testing.T) {
+	s := begin(t)
+	s.want(s.chat.Restore(s.now, "m1", "", true), "")
+	s.want(s.chat.Restore(s.now, "m2", "", false), "")
+	s.want(s.chat.ServerUp(s.now, false), "[server], m2>server") // the server has m1
+	s.want(s.chat.LinkUp(s.now, Link{ID: 1, Device: phone, Kind: Direct}), "probe link1")
+	s.want(s.chat.LinkAcked(s.now, 1, 0), "")
+	s.want(s.chat.ServerAcked(s.now, "m2"), "sent m2 server")
+	s.want(s.chat.Receipt(s.now, "m1", phone), "delivered m1 server, settled m1")
+	s.want(s.chat.Receipt(s.now, "m2", phone), "delivered m2 server, settled m2, [link]")
+	s = begin(t)
+	s.chat.Restore(s.now, "m1", "", true)
+	s.beside(1, phone)
+	s.want(s.chat.Receipt(s.now, "m1", phone), "delivered m1 server, settled m1, [link]") // the device knows it: no need to linger
 }
 
 func TestDeadLinkIdle(t *testing.T) {
@@ -449,6 +530,13 @@ func TestMemoryIsBoundedWhenThePeerStaysAway(t *testing.T) {
 	// A device that comes back and has not confirmed anything later must not be talked to directly.
 	s.want(s.chat.LinkUp(s.now, Link{ID: 1, Device: phone, Kind: Direct}), "probe link1")
 	s.want(s.chat.LinkAcked(s.now, 1, 0), "")
+	for range 20 {
+		s.pass(time.Second)
+		s.chat.LinkAcked(s.now, 1, 0)
+		if mode, _ := s.chat.Mode(); mode != ViaServer {
+			t.Fatalf("%v although nobody knows what the device has", mode)
+		}
+	}
 	s.want(s.chat.Add(s.now, "new", ""), "new>server")
 	words := say(s.chat.Receipt(s.now, "new", phone))
 	if !strings.Contains(words, "[link]") {
