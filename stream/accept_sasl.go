@@ -93,6 +93,9 @@ func parseFailure(err error) *sasl.Error {
 // auth1 runs one attempt in the profile of RFC 6120 §6. After success the
 // stream has been restarted and features may be sent.
 func (a *acceptor) auth1(el *xmlstream.Element) (done bool, err error) {
+	if len(a.offer.Mechanisms) == 0 {
+		return false, a.refuse(profile1, "", fail(sasl.EncryptionRequired, "no encryption"))
+	}
 	n, err := el.Tree()
 	if err != nil {
 		return false, &Error{Condition: NotWellFormed, Cause: err}

@@ -11,3 +11,12 @@ func ManagementAt(n uint64) *Management {
 	m.acked, m.received, m.handled = n, n, n
 	return m
 }
+
+const MaxBuckets = maxBuckets
+
+// Len is how many addresses are remembered.
+func (l *AuthLimiter) Len() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.addresses)
+}

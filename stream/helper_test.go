@@ -136,7 +136,7 @@ func (r *registry) Resume(_ context.Context, s *stream.Stream, previd string) (s
 
 func serverConfig(r *registry) *stream.ServerConfig {
 	return &stream.ServerConfig{
-		Domain: domain, Authenticator: r, Binder: r, DecoySecret: secret, AllowPlain: true,
+		Domain: domain, Serves: func(d jid.JID) bool { return d.String() == "d.example" }, Authenticator: r, Binder: r, DecoySecret: secret, AllowPlain: true,
 		Features: func(p *stream.Peer, e *xmlstream.Encoder) { e.Leaf("urn:example:feature", "extra", p.JID.Resource()) },
 	}
 }
