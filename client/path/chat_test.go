@@ -570,7 +570,7 @@ func TestNoFlapping(t *testing.T) {
 		r := rand.New(rand.NewPCG(seed, 3))
 		w := newWorld(plan{receipts: true, loss: 5}, r.IntN)
 		w.serverUp(false)
-		w.linkUp(w.devices[0])
+		w.linkUp(w.devices[0], Direct)
 		w.run(time.Second)
 		const minutes = 10
 		for end := w.now.Add(minutes * time.Minute); w.now.Before(end); {

@@ -32,6 +32,9 @@ func play(w *world, bursts int) {
 	w.send()
 	w.run(time.Minute)
 	w.check(true)
+	if mode, _ := w.chat.Mode(); mode != ViaLink {
+		w.failf("%v although a direct link has worked for minutes", mode)
+	}
 }
 
 var plans = map[string]plan{

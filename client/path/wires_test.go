@@ -121,11 +121,11 @@ func (w *world) serverDown(notice time.Duration) {
 	})
 }
 
-func (w *world) linkUp(d *device) {
+func (w *world) linkUp(d *device, kind Kind) {
 	w.lastID++
 	l := &wire{id: w.lastID, dev: d, alive: true}
 	w.links[l.id] = l
-	w.apply(w.chat.LinkUp(w.now, Link{ID: l.id, Device: d.jid, Kind: Direct}))
+	w.apply(w.chat.LinkUp(w.now, Link{ID: l.id, Device: d.jid, Kind: kind}))
 }
 
 // travel is when something put on a link now arrives: after the delay, losses, stalls, and what went before.
@@ -237,7 +237,11 @@ func (w *world) mischief() {
 		w.serverUp(w.dice(2) == 0)
 	case 5, 6:
 		if len(links) < 3 {
-			w.linkUp(w.devices[w.dice(len(w.devices))])
+			kind := Direct
+			if w.dice(5) == 0 {
+				kind = Relay
+			}
+			w.linkUp(w.devices[w.dice(len(w.devices))], kind)
 		}
 	case 7:
 		pick(func(l *wire) { w.cut(l, append(notices, -1)[w.dice(5)]) })
@@ -275,5 +279,5 @@ func (w *world) heal() {
 		w.cut(l, 0)
 	}
 	w.run(time.Second)
-	w.linkUp(w.devices[0])
+	w.linkUp(w.devices[0], Direct)
 }
