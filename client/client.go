@@ -152,6 +152,23 @@ func (c *Client) Send(ctx context.Context, m Outgoing) (id string, err error) {
 	return id, nil
 }
 
+// Post is Send without waiting. Messages posted one after another by one goroutine
+// keep that order. done is told the outcome once, on the client's goroutine: it must
+// not wait, nor call the client. When Post returns an error, done is not called.
+func (c *Client) Post(m Outgoing, done func(id string, err error)) error {
+	ok := c.box.put(func() {
+		if c.core.leaving {
+			done("", ErrClosed)
+			return
+		}
+		c.core.put(m, done)
+	})
+	if !ok {
+		return ErrClosed
+	}
+	return nil
+}
+
 // SetChatState tells the other side of a chat what the user does (XEP-0085). It
 // is never queued: without a path it is dropped.
 func (c *Client) SetChatState(ctx context.Context, to jid.JID, s chatstates.State) error {

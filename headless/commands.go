@@ -44,7 +44,7 @@ var errFiles = errors.New("files are not part of this build yet")
 func (s *session) perform(ctx context.Context, c command) (quit bool, err error) {
 	switch c.Cmd {
 	case "send":
-		return false, s.send(ctx, c)
+		return false, s.send(c)
 	case "subscribe":
 		return false, s.contact(ctx, c.JID, func(ctx context.Context, j jid.JID) error { return s.client.Subscribe(ctx, j, "") })
 	case "accept":
@@ -73,12 +73,23 @@ func (s *session) perform(ctx context.Context, c command) (quit bool, err error)
 	return false, errUnknown
 }
 
-func (s *session) send(ctx context.Context, c command) error {
+// send hands a message over and goes on; many become durable together. Order is that
+// of the lines.
+func (s *session) send(c command) error {
 	to, err := address("to", c.To)
 	if err != nil {
 		return err
 	}
-	_, err = s.client.Send(ctx, client.Outgoing{To: to, Body: c.Body, ID: c.ID, Route: path.Route(c.Route)})
+	s.sending <- struct{}{}
+	err = s.client.Post(client.Outgoing{To: to, Body: c.Body, ID: c.ID, Route: path.Route(c.Route)}, func(_ string, err error) {
+		<-s.sending
+		if err != nil {
+			s.fail(c, err)
+		}
+	})
+	if err != nil {
+		<-s.sending
+	}
 	return err
 }
 

@@ -21,7 +21,12 @@ const MaxLine = 1 << 20
 type session struct {
 	client *client.Client
 	out    *writer
+	// sending has a token for each message that is not durable yet.
+	sending chan struct{}
 }
+
+// maxSending is how many messages may be on their way into the outbox.
+const maxSending = 256
 
 // Run drives c by the lines of in and tells its events as lines on out, until
 // "quit", the end of in, or the client's own end. It calls c.Run itself. The
@@ -30,7 +35,7 @@ type session struct {
 // When the client ends by itself while in still waits for a line, Run returns
 // without waiting for that line; the goroutine that reads it ends with in.
 func Run(ctx context.Context, in io.Reader, out io.Writer, c *client.Client) error {
-	s := &session{client: c, out: &writer{w: bufio.NewWriter(out)}}
+	s := &session{client: c, out: &writer{w: bufio.NewWriter(out)}, sending: make(chan struct{}, maxSending)}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	ended := make(chan error, 1)
@@ -48,6 +53,7 @@ func Run(ctx context.Context, in io.Reader, out io.Writer, c *client.Client) err
 	go func() { input <- s.read(ctx, in) }()
 	select {
 	case err := <-input:
+		s.settle()
 		_ = c.Close()
 		<-ended
 		<-told
@@ -93,9 +99,25 @@ func (s *session) line(ctx context.Context, line []byte) bool {
 	}
 	quit, err := s.perform(ctx, c)
 	if err != nil {
-		s.out.write(Error{Event: "error", Cmd: c.Cmd, ID: c.ID, Message: err.Error()})
+		s.fail(c, err)
 	}
 	return quit
+}
+
+func (s *session) fail(c command, err error) {
+	s.out.write(Error{Event: "error", Cmd: c.Cmd, ID: c.ID, Message: err.Error()})
+}
+
+// settle waits until every message that was handed over is in the outbox, or the
+// client has ended.
+func (s *session) settle() {
+	for range maxSending {
+		select {
+		case s.sending <- struct{}{}:
+		case <-s.client.Done():
+			return
+		}
+	}
 }
 
 // readLine reads one line, of which at most MaxLine bytes are kept. The error is

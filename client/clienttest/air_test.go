@@ -1,0 +1,145 @@
+package clienttest
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"sync"
+	"testing"
+
+	"godwit/client"
+	"godwit/client/path"
+	"godwit/link"
+	"godwit/link/bytestream"
+	"godwit/peer"
+	"godwit/xmlstream"
+)
+
+const nsAir = "urn:godwit:test:air:0"
+
+// air is where direct links of tests run: whoever answers an offer is joined with
+// whoever made it.
+type air struct {
+	mu     sync.Mutex
+	offers map[string]*airSession
+	links  map[*airPipe]bool
+	shut   bool // nothing gets through
+	made   int  // links that came up
+	asked  int  // halves made: somebody's addresses would have been told
+}
+
+func newAir() *air { return &air{offers: map[string]*airSession{}, links: map[*airPipe]bool{}} }
+
+func (a *air) transport() peer.Transport { return &airTransport{a} }
+
+type airTransport struct{ air *air }
+
+func (t *airTransport) Namespace() string { return nsAir }
+
+type airSession struct {
+	air    *air
+	params peer.Params
+	local  xmlstream.Node
+}
+
+func (t *airTransport) Offer(p peer.Params) (peer.Session, error) {
+	t.air.mu.Lock()
+	defer t.air.mu.Unlock()
+	t.air.asked++
+	s := &airSession{air: t.air, params: p, local: xmlstream.NewNode(nsAir, "transport", xmlstream.A("token", p.SID))}
+	t.air.offers[p.SID] = s
+	return s, nil
+}
+
+func (t *airTransport) Answer(p peer.Params, remote xmlstream.Node) (peer.Session, error) {
+	a := t.air
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.asked++
+	s := &airSession{air: a, params: p, local: xmlstream.NewNode(nsAir, "transport", xmlstream.A("token", remote.Attr("token")))}
+	other := a.offers[remote.Attr("token")]
+	if other == nil {
+		return nil, fmt.Errorf("no such offer")
+	}
+	if a.shut {
+		return s, nil // the checks will go unanswered
+	}
+	x, y := net.Pipe()
+	one, two := &airPipe{Conn: x, air: a}, &airPipe{Conn: y, air: a}
+	one.other, two.other = two, one
+	a.links[one], a.links[two] = true, true
+	a.made++
+	limits := xmlstream.DefaultLimits()
+	cfg := bytestream.Config{Kind: link.DirectQUIC, Limits: &limits}
+	l1, l2 := bytestream.New(one, cfg), bytestream.New(two, cfg)
+	go other.params.Events.Connected(l1, peer.Path{Transport: nsAir, LocalKind: "host", RemoteKind: "host"})
+	go p.Events.Connected(l2, peer.Path{Transport: nsAir, LocalKind: "host", RemoteKind: "host"})
+	return s, nil
+}
+
+func (s *airSession) Local() xmlstream.Node       { return s.local }
+func (s *airSession) Remote(xmlstream.Node) error { return nil }
+func (s *airSession) Info(xmlstream.Node) error   { return nil }
+func (s *airSession) Close()                      {}
+
+// airPipe is one end of a direct link. While it is jammed, what is written is lost
+// for good, as on a path whose packets are dropped.
+type airPipe struct {
+	net.Conn
+	air   *air
+	other *airPipe
+	mu    sync.Mutex
+	jam   bool
+}
+
+func (p *airPipe) Write(b []byte) (int, error) {
+	p.mu.Lock()
+	jam := p.jam
+	p.mu.Unlock()
+	if jam {
+		return len(b), nil
+	}
+	return p.Conn.Write(b)
+}
+
+func (p *airPipe) Close() error {
+	p.air.mu.Lock()
+	delete(p.air.links, p)
+	p.air.mu.Unlock()
+	return p.Conn.Close()
+}
+
+// jam makes every direct link swallow what is written.
+func (a *air) jam() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for l := range a.links {
+		l.mu.Lock()
+		l.jam = true
+		l.mu.Unlock()
+	}
+}
+
+// close lets no new links come up, or does again.
+func (a *air) close(shut bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.shut = shut
+}
+
+func (a *air) counts() (made, asked int) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.made, a.asked
+}
+
+func (p *person) sendBy(to *person, id, body string, r path.Route) {
+	p.t.Helper()
+	if _, err := p.c.Send(context.Background(), client.Outgoing{To: to.jid, Body: body, ID: id, Route: r}); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+func describe(e client.Event) string { return fmt.Sprintf("%T%+v", e, e) }
+
+var _ = testing.Short
