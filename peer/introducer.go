@@ -41,8 +41,8 @@ type Config struct {
 	Transports []Transport
 	// Policy decides about each peer, when an introduction begins.
 	Policy Policy
-	// Report receives what happens, in order, on the Introducer's goroutine. It
-	// must not block and must not call Close.
+	// Report receives what happens, in order, on the Introducer's goroutine;
+	// nothing after Close returned. It must not block and must not call Close.
 	Report func(Report)
 	// Timeouts; the zero value is sensible.
 	Timeouts Timeouts
@@ -84,7 +84,8 @@ type Report struct {
 	// be dead.
 	Link link.Link
 	Path Path
-	// Reason is set when State is Down.
+	// Reason is set when State is Down. A link that was handed out is closed or
+	// closing by then.
 	Reason Reason
 }
 
@@ -362,12 +363,10 @@ func (i *Introducer) connected(key Key, l link.Link, path Path) {
 		return
 	}
 	h.link = l
-	i.endings.Add(1)
-	go func() {
-		defer i.endings.Done()
+	i.endings.Go(func() {
 		<-l.Done()
 		_ = i.do(func() { i.perform(i.machine.Ended(key, jingle.Success)) })
-	}()
+	})
 	i.report(Report{Key: key, Role: h.role, State: Up, Link: l, Path: path})
 	i.perform(ops)
 }
@@ -442,27 +441,44 @@ func conditionOf(err error) string {
 	return jingle.FailedTransport
 }
 
-// end closes our half. A link that is up is closed, not cut: the peer may end
-// its session a moment before its last words have arrived.
+// grace is how long a link may live on after the peer ended its session, so
+// that words still on their way are read.
+const grace = 2 * time.Second
+
+// end closes our half. A link that is up is closed, not cut; when the peer ends
+// the session, which it may do a moment before its last words have arrived by
+// the link, the link is left to end by itself first.
 func (i *Introducer) end(op OpEnd) {
 	h := i.halves[op.Key]
 	if h == nil {
 		return
 	}
 	delete(i.halves, op.Key)
+	down := Report{Key: op.Key, Role: h.role, State: Down, Reason: op.Reason}
 	switch {
-	case h.link != nil:
-		_ = h.link.Close(nil)
-		i.endings.Add(1)
-		go func() {
-			defer i.endings.Done()
+	case h.link != nil && op.Reason.Remote:
+		i.endings.Go(func() {
+			select {
+			case <-h.link.Done():
+			case <-i.done: // Close
+			case <-time.After(grace):
+			}
+			_ = h.link.Close(nil)
 			<-h.link.Done()
 			h.session.Close()
-		}()
+			_ = i.do(func() { i.report(down) })
+		})
+		return
+	case h.link != nil:
+		_ = h.link.Close(nil)
+		i.endings.Go(func() {
+			<-h.link.Done()
+			h.session.Close()
+		})
 	case h.session != nil:
 		h.session.Close()
 	}
-	i.report(Report{Key: op.Key, Role: h.role, State: Down, Reason: op.Reason})
+	i.report(down)
 }
 
 func (i *Introducer) report(r Report) {

@@ -163,7 +163,7 @@ func TestIntroducer(t *testing.T) {
 		// The end of the link is the end of the session, on both sides.
 		ups[0].Link.Abort()
 		if _, err := ups[1].Link.Read(); !errors.Is(err, io.ErrUnexpectedEOF) {
-			t.Error(err)
+			t.Error(err) // read to its end although the peer has ended the session already
 		}
 		if err := a.Disconnect(bob); err != nil {
 			t.Fatal(err)

@@ -36,6 +36,7 @@ type Conn struct {
 	deadline time.Time
 	refs     int
 	closed   bool
+	answered func(netip.AddrPort)
 	wake     chan struct{} // capacity 1: something changed
 }
 
@@ -78,6 +79,29 @@ func (m *Mux) Drop(fragment string) {
 		if c != nil {
 			c.shut()
 		}
+	}
+}
+
+// OnAnswer has f called with every address that answers a request of this Conn
+// with success, before the answer can be read. Only who received the request
+// knows the transaction, so the address is proven to reach and be reached. It is
+// called on the reading goroutine: it must not block. Packets that arrive later
+// on the socket are handled after it.
+func (c *Conn) OnAnswer(f func(from netip.AddrPort)) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.answered = f
+}
+
+func (c *Conn) heard(from netip.AddrPort) {
+	c.mu.Lock()
+	f := c.answered
+	if c.closed {
+		f = nil
+	}
+	c.mu.Unlock()
+	if f != nil {
+		f(from)
 	}
 }
 

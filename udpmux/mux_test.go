@@ -381,7 +381,7 @@ func TestTwoAgentsCheckOneRemote(t *testing.T) {
 	a, b := listen(t, netip.AddrPort{}), listen(t, anyLoopback)
 	a1, a2 := family(t, a, "a1"), family(t, a, "a2")
 	b1, b2 := family(t, b, "b1"), family(t, b, "b2")
-	send := func(from *Conn, to netip.AddrPort, user string) stun.Setter {
+	send := func(from *Conn, to netip.AddrPort, user string) {
 		t.Helper()
 		request, err := stun.Build(stun.TransactionID, stun.BindingRequest, stun.NewUsername(user))
 		if err != nil {
@@ -390,8 +390,9 @@ func TestTwoAgentsCheckOneRemote(t *testing.T) {
 		if _, err := from.WriteTo(request.Raw, net.UDPAddrFromAddrPort(to)); err != nil {
 			t.Fatal(err)
 		}
-		return stun.NewTransactionIDSetter(request.TransactionID)
 	}
+	proven := make(chan netip.AddrPort, 10)
+	a1.OnAnswer(func(from netip.AddrPort) { proven <- from })
 	send(a1, at(b), "b1:a1")
 	send(a2, at(b), "b2:a2")
 	for _, pair := range []struct {
@@ -411,6 +412,24 @@ func TestTwoAgentsCheckOneRemote(t *testing.T) {
 		if answer.TransactionID != request.TransactionID {
 			t.Fatal("the response went to the other agent")
 		}
+	}
+	if len(proven) != 1 || <-proven != at(b) {
+		t.Error("an answer was not reported, or one too many")
+	}
+	// An answer that nobody asked for proves nothing, nor does a refusal.
+	send(a1, at(b), "b1:a1")
+	request, from := receive(t, b1)
+	for _, forged := range [][]byte{
+		message(t, stun.TransactionID, stun.BindingSuccess),
+		message(t, stun.NewTransactionIDSetter(request.TransactionID), stun.BindingError),
+	} {
+		if _, err := b1.WriteTo(forged, net.UDPAddrFromAddrPort(from)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	receive(t, a1) // the refusal, which came last
+	if len(proven) != 0 {
+		t.Error("proven without an answer")
 	}
 }
 

@@ -148,6 +148,9 @@ func (m *Mux) dispatchSTUN(packet []byte, from netip.AddrPort) {
 		case !known || o.to != from:
 			m.count.unclaimed.Add(1)
 		case o.conn != nil:
+			if class == stun.ClassSuccessResponse {
+				o.conn.heard(from)
+			}
 			o.conn.deliver(packet, from)
 		default:
 			select {

@@ -14,7 +14,6 @@ import (
 
 	"github.com/pion/ice/v4"
 	"github.com/pion/logging"
-	"github.com/pion/stun/v4"
 )
 
 // Tuning of ICE. The library's defaults wait up to two seconds for a better
@@ -44,22 +43,22 @@ type agent struct {
 	ice         *ice.Agent
 	ufrag, pwd  string
 	selected    chan pair
-	proven      func(netip.AddrPort)
 	acceptable  func(netip.Addr) bool
 	remoteCount int // owned by the caller of addRemote
 }
 
-// newAgent makes an agent on the shared socket. proven is called, on a
-// goroutine of the library, with every address that answered a check.
+// newAgent makes an agent on the shared socket. proven is called, on the
+// socket's reading goroutine, with every address that answered a check, and
+// before anything that arrives after the answer.
 func newAgent(mux *udpmux.Mux, hosts []netip.AddrPort, loopback bool, logger *slog.Logger, proven func(netip.AddrPort)) (*agent, error) {
 	a := &agent{
 		ufrag: token(ufragBytes), pwd: token(passwordBytes),
-		selected: make(chan pair, selectionBuffer), proven: proven,
+		selected:   make(chan pair, selectionBuffer),
 		acceptable: func(address netip.Addr) bool { return acceptable(address, loopback) },
 	}
 	options := []ice.AgentOption{
 		ice.WithLocalCredentials(a.ufrag, a.pwd),
-		ice.WithUDPMux(&iceMux{mux: mux, local: onePerFamily(hosts)}),
+		ice.WithUDPMux(&iceMux{mux: mux, local: onePerFamily(hosts), proven: proven}),
 		ice.WithNetworkTypes([]ice.NetworkType{ice.NetworkTypeUDP4, ice.NetworkTypeUDP6}),
 		// Server-reflexive candidates are found and signalled by us; their base
 		// is the host candidate, which is all that checks are sent from
@@ -81,7 +80,6 @@ func newAgent(mux *udpmux.Mux, hosts []netip.AddrPort, loopback bool, logger *sl
 			address, ok := netip.AddrFromSlice(ip)
 			return ok && a.acceptable(address.Unmap())
 		}),
-		ice.WithBindingRequestHandler(a.checked),
 		ice.WithLoggerFactory(loggers{logger}),
 	}
 	if loopback {
@@ -100,24 +98,12 @@ func newAgent(mux *udpmux.Mux, hosts []netip.AddrPort, loopback bool, logger *sl
 	return a, nil
 }
 
-// checked sees every authenticated check of the peer. When our own checks on
-// the same pair have been answered, the address is proven in both directions.
-func (a *agent) checked(_ *stun.Message, _, remote ice.Candidate, p *ice.CandidatePair) bool {
-	if p != nil && p.ResponsesReceived() > 0 {
-		if address, ok := addressOf(remote); ok {
-			a.proven(address)
-		}
-	}
-	return false
-}
-
 // pairSelected never blocks: only the first selections matter.
 func (a *agent) pairSelected(local, remote ice.Candidate) {
 	address, ok := addressOf(remote)
 	if !ok {
 		return
 	}
-	a.proven(address)
 	select {
 	case a.selected <- pair{
 		remote: address, localKind: local.Type().String(), remoteKind: remote.Type().String(),
@@ -227,17 +213,30 @@ func onePerFamily(hosts []netip.AddrPort) []net.Addr {
 
 // iceMux shows the shared socket to an ICE agent.
 type iceMux struct {
-	mux   *udpmux.Mux
-	local []net.Addr
+	mux    *udpmux.Mux
+	local  []net.Addr
+	proven func(netip.AddrPort)
 }
 
 var _ ice.UDPMux = (*iceMux)(nil)
 
-func (m *iceMux) GetListenAddresses() []net.Addr    { return m.local }
+// GetListenAddresses tells what to make host candidates of.
+func (m *iceMux) GetListenAddresses() []net.Addr { return m.local }
+
+// RemoveConnByUfrag ends what GetConn gave.
 func (m *iceMux) RemoveConnByUfrag(fragment string) { m.mux.Drop(fragment) }
-func (m *iceMux) Close() error                      { return nil } // the socket outlives agents
+
+// Close does nothing: the socket outlives its agents.
+func (m *iceMux) Close() error { return nil }
+
+// GetConn gives the agent its part of the socket.
 func (m *iceMux) GetConn(fragment string, addr net.Addr) (net.PacketConn, error) {
-	return m.mux.Family(fragment, addrPortOf(addr))
+	conn, err := m.mux.Family(fragment, addrPortOf(addr))
+	if err != nil {
+		return nil, err
+	}
+	conn.OnAnswer(m.proven)
+	return conn, nil
 }
 
 // token returns n unguessable bytes in characters that ICE allows.

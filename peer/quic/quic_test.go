@@ -498,6 +498,12 @@ func TestReplacementBesideALivingLink(t *testing.T) {
 	talk(t, rb2.Link, ra2.Link)
 	say(t, ra.Link, rb.Link, "the old one lives")
 	_ = ra.Link.Close(nil)
+	for {
+		if _, err := rb.Link.Read(); err != nil {
+			break
+		}
+	}
+	_ = rb.Link.Close(nil)
 	if r := b.wait(peer.Down); r.Key != rb.Key {
 		t.Fatalf("the wrong one ended: %+v", r)
 	}

@@ -53,8 +53,7 @@ type session struct {
 	client  bool // we dial
 	adopted bool
 
-	// proven is leaf data of its own: ICE adds to it on its goroutines, which
-	// those that hold mu may be waiting for.
+	// proven is leaf data of its own: the socket's reading goroutine adds to it.
 	provenMu sync.Mutex
 	proven   map[netip.AddrPort]func() // releases the address
 }
