@@ -9,6 +9,9 @@ import (
 // have at a time. An IPv6 network of 64 bits counts as one address: it is what
 // one household gets.
 //
+// One limiter may hold all connections of a listener and another those that
+// have not signed in yet, released when they have.
+//
 // It is safe for concurrent use; memory is one small record per address that
 // has connections now.
 type AddressLimiter struct {

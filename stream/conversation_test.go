@@ -197,110 +197,113 @@ func hdr(attrs string) string {
 	return "<stream:stream " + attrs + " xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams'>"
 }
 
+// badInput is what a server may hear in each state, and what it answers. A row
+// that does not end the stream may be followed by better.
+var badInput = []struct {
+	why, input string
+	state      state
+	want       string
+	ends       bool
+}{
+	// RFC 6120 §4.7, §4.9.3: headers.
+	{"no version", hdr("to='b.example'"), stStart, streamError("unsupported-version"), true},
+	{"version before XMPP", hdr("to='b.example' version='0.9'"), stStart, streamError("unsupported-version"), true},
+	{"version that is none", hdr("to='b.example' version='+1.0'"), stStart, streamError("unsupported-version"), true},
+	{"a later version falls back to ours", hdr("to='b.example' version='2.1'"), stStart, "version='1.0'", false},
+	{"1.10 is not before 1.2", hdr("to='b.example' version='1.10'"), stStart, "<stream:features>", false},
+	{"no domain", hdr("version='1.0'"), stStart, streamError("host-unknown"), true},
+	{"a foreign domain", hdr("to='c.example' version='1.0'"), stStart, streamError("host-unknown"), true},
+	{"a domain that is none", hdr("to='@' version='1.0'"), stStart, streamError("host-unknown"), true},
+	{"a user instead of a domain", hdr("to='alice@b.example' version='1.0'"), stStart, streamError("host-unknown"), true},
+	{"the same domain spelled differently", hdr("to='B.EXAMPLE' version='1.0'"), stStart, "<stream:features>", false},
+	{"a sender that is no address", hdr("to='b.example' from='@' version='1.0'"), stStart, streamError("invalid-from"), true},
+	{"a sender of another domain", hdr("to='b.example' from='alice@c.example' version='1.0'"), stStart, streamError("invalid-from"), true},
+	{"the sender is addressed in the answer", hdr("to='b.example' from='alice@b.example' version='1.0'"), stStart, "to='alice@b.example'", false},
+	{"servers' namespace", strings.ReplaceAll(header, "jabber:client", "jabber:server"), stStart, streamError("invalid-namespace"), true},
+	{"no stream namespace", strings.ReplaceAll(header, "etherx.jabber.org", "example.org"), stStart, streamError("invalid-namespace"), true},
+	{"an element instead of a header", "<iq xmlns='jabber:client'/>", stStart, streamError("invalid-namespace"), true},
+	{"HTTP", "GET / HTTP/1.1\r\n\r\n", stStart, "<stream:error>", true},
+	{"a DTD", "<!DOCTYPE a [<!ENTITY b 'c'>]>" + header, stStart, streamError("restricted-xml"), true},
+	{"a stanza too large before authentication", header + "<iq><a>" + strings.Repeat("x", 11<<10) + "</a></iq>", stStart, streamError("policy-violation"), true},
+	{"too much in all before authentication", strings.Repeat(" ", 40<<10), stHeader, streamError("policy-violation"), true},
+
+	// RFC 6120 §5: STARTTLS.
+	{"signing in unencrypted", auth1, stPlain, failure("encryption-required"), false},
+	{"SASL2 unencrypted", "<authenticate xmlns='urn:xmpp:sasl:2' mechanism='PLAIN'/>", stPlain, failure2("encryption-required"), false},
+	{"a stanza instead of STARTTLS", "<presence/>", stPlain, streamError("not-authorized"), true},
+	{"STARTTLS", "<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>", stPlain, "<proceed", false},
+	{"STARTTLS with bytes behind it", "<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/><iq type='get' id='1'/>", stPlain, "", true},
+	{"STARTTLS where there is TLS already", "<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>", stHeader, "<failure xmlns='urn:ietf:params:xml:ns:xmpp-tls'", true},
+	{"another element of that namespace", "<proceed xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>", stPlain, streamError("not-authorized"), true},
+
+	// RFC 6120 §6: SASL.
+	{"a message before authentication", "<message to='alice@b.example'><body>x</body></message>", stHeader, streamError("not-authorized"), true},
+	{"binding before authentication", bindIQ, stHeader, streamError("not-authorized"), true},
+	{"compression is not offered (XEP-0138)", "<compress xmlns='http://jabber.org/protocol/compress'><method>zlib</method></compress>", stHeader, streamError("not-authorized"), true},
+	{"resuming before authentication (XEP-0198 §3)", "<resume xmlns='urn:xmpp:sm:3' previd='x' h='0'/>", stHeader, "<unexpected-request", false},
+	{"an unknown mechanism", "<auth xmlns='" + nsSASL + "' mechanism='CRAM-MD5'/>", stHeader, failure("invalid-mechanism"), false},
+	{"a mechanism that is no name", "<auth xmlns='" + nsSASL + "' mechanism='plain text'/>", stHeader, failure("malformed-request"), false},
+	{"no mechanism", "<auth xmlns='" + nsSASL + "'/>", stHeader, failure("malformed-request"), false},
+	{"-PLUS where the channel cannot be bound", "<auth xmlns='" + nsSASL + "' mechanism='SCRAM-SHA-1-PLUS'/>", stHeader, failure("invalid-mechanism"), false},
+	{"bad base64", "<auth xmlns='" + nsSASL + "' mechanism='PLAIN'>***</auth>", stHeader, failure("incorrect-encoding"), false},
+	{"base64 with a line break", "<auth xmlns='" + nsSASL + "' mechanism='PLAIN'>" + plainAlice[:4] + "\n" + plainAlice[4:] + "</auth>", stHeader, failure("incorrect-encoding"), false},
+	{"PLAIN without its parts", "<auth xmlns='" + nsSASL + "' mechanism='PLAIN'>YQ==</auth>", stHeader, failure("malformed-request"), false},
+	{"PLAIN for somebody else", "<auth xmlns='" + nsSASL + "' mechanism='PLAIN'>" + plainBob + "</auth>", stHeader, failure("invalid-authzid"), false},
+	{"PLAIN for somebody else, SASL2", "<authenticate xmlns='urn:xmpp:sasl:2' mechanism='PLAIN'><initial-response>" + plainBob + "</initial-response></authenticate>", stHeader, failure2("invalid-authzid"), false},
+	{"SCRAM for somebody else", "<auth xmlns='" + nsSASL + "' mechanism='SCRAM-SHA-256'>" + scramForBob + "</auth>", stHeader, failure("invalid-authzid"), false},
+	{"SCRAM for somebody else, SASL2", "<authenticate xmlns='urn:xmpp:sasl:2' mechanism='SCRAM-SHA-256'><initial-response>" + scramForBob + "</initial-response></authenticate>", stHeader, failure2("invalid-authzid"), false},
+	{"no initial response: asked for", "<auth xmlns='" + nsSASL + "' mechanism='PLAIN'/>", stHeader, "<challenge xmlns='" + nsSASL + "'/>", false},
+	{"a response out of nowhere", "<response xmlns='" + nsSASL + "'/>", stHeader, failure("malformed-request"), false},
+	{"a response out of nowhere, SASL2", "<response xmlns='urn:xmpp:sasl:2'/>", stHeader, failure2("malformed-request"), false},
+	{"a user agent that is none", "<authenticate xmlns='urn:xmpp:sasl:2' mechanism='PLAIN'><user-agent id='x'/></authenticate>", stHeader, failure2("malformed-request"), false},
+	{"giving up", "<abort xmlns='" + nsSASL + "'/>", stScram1, failure("aborted"), false},
+	{"giving up, SASL2", "<abort xmlns='urn:xmpp:sasl:2'/>", stScram2, failure2("aborted"), false},
+	{"garbage as a response", "<response xmlns='" + nsSASL + "'>AAAA</response>", stScram1, "<failure", false},
+	{"bad base64 as a response", "<response xmlns='urn:xmpp:sasl:2'>A</response>", stScram2, failure2("incorrect-encoding"), false},
+	{"a new attempt inside an exchange", auth1, stScram1, streamError("policy-violation"), true},
+	{"a stanza inside an exchange", "<presence/>", stScram2, streamError("policy-violation"), true},
+	{"a response of the other profile", "<response xmlns='" + nsSASL + "'>AAAA</response>", stScram2, streamError("policy-violation"), true},
+	{"a header claiming another user", hdr("to='b.example' from='bob@b.example' version='1.0'") + auth1, stStart, failure("invalid-authzid"), false},
+
+	// After authentication.
+	{"another domain after authentication", hdr("to='d.example' version='1.0'"), stSuccess, streamError("not-authorized"), true},
+	{"another user after authentication", hdr("to='b.example' from='bob@b.example' version='1.0'"), stSuccess, streamError("invalid-from"), true},
+	{"no restart", bindIQ, stSuccess, "<stream:error>", true},
+	{"authenticating twice", auth1, stAuthed1, streamError("not-authorized"), true},
+	{"authenticating twice, SASL2", "<authenticate xmlns='urn:xmpp:sasl:2' mechanism='PLAIN'/>", stAuthed2, streamError("not-authorized"), true},
+	{"a message before binding", "<message to='bob@b.example'/>", stAuthed1, streamError("not-authorized"), true},
+	{"an IQ to somebody before binding (RFC 6120 §7.1)", "<iq type='get' id='1' to='bob@b.example'><a xmlns='b'/></iq>", stAuthed2, streamError("not-authorized"), true},
+	{"an IQ to the server before binding", "<iq type='get' id='1'><query xmlns='jabber:iq:roster'/></iq>", stAuthed1, "<not-authorized", false},
+	{"a request without id", "<iq type='set'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></iq>", stAuthed1, "<bad-request", false},
+	{"a resource too long", "<iq type='set' id='b'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'><resource>" + strings.Repeat("x", 1024) + "</resource></bind></iq>", stAuthed1, "<not-acceptable", false},
+	{"a resource that cannot be one", "<iq type='set' id='b'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'><resource>&#xAD;&#x200B;</resource></bind></iq>", stAuthed1, "<bad-request", false},
+	{"binding", bindIQ, stAuthed1, "<jid>alice@b.example/", false},
+	{"binding after SASL2", bindIQ, stAuthed2, "<jid>alice@b.example/", false},
+	{"enabling before binding (XEP-0198 §3)", "<enable xmlns='urn:xmpp:sm:3'/>", stAuthed1, "<unexpected-request", false},
+	{"resuming what does not exist", "<resume xmlns='urn:xmpp:sm:3' previd='x' h='0'/>", stAuthed1, "<item-not-found", false},
+	{"resuming without a count", "<resume xmlns='urn:xmpp:sm:3' previd='x'/>", stAuthed2, "<bad-request", false},
+	{"never binding", strings.Repeat("<iq type='get' id='1'><a xmlns='b'/></iq>", 6), stAuthed1, streamError("policy-violation"), true},
+
+	// Bound.
+	{"a second header", header, stBound, "<stream:error>", true},
+	{"authenticating again (XEP-0388 §6.6)", "<authenticate xmlns='urn:xmpp:sasl:2' mechanism='PLAIN'/>", stBound, streamError("policy-violation"), true},
+	{"STARTTLS again", "<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>", stBound, streamError("policy-violation"), true},
+	{"an unknown element", "<foo xmlns='bar'/>", stBound, streamError("unsupported-stanza-type"), true},
+	{"an unknown stanza", "<foo/>", stBound, streamError("unsupported-stanza-type"), true},
+	{"an acknowledgement without a count", "<a xmlns='urn:xmpp:sm:3'/>", stBound, streamError("policy-violation"), true},
+	{"a count that is none", "<a xmlns='urn:xmpp:sm:3' h='-1'/>", stBound, streamError("policy-violation"), true},
+	{"a request before enabling is ignored", "<r xmlns='urn:xmpp:sm:3'/><enable xmlns='urn:xmpp:sm:3'/>", stBound, "<enabled", false},
+	{"malformed", "<a></b>", stBound, streamError("not-well-formed"), true},
+	{"text between stanzas", "hello", stBound, streamError("bad-format"), true},
+	{"a comment", "<!-- hello -->", stBound, streamError("restricted-xml"), true},
+	{"the peer's own error", "<stream:error><reset xmlns='urn:ietf:params:xml:ns:xmpp-streams'/></stream:error>", stBound, "</stream:stream>", true},
+	{"the end", "</stream:stream>", stBound, "</stream:stream>", true},
+	{"the end in the middle", "</stream:stream>", stScram2, "</stream:stream>", true},
+	{"the end before all", "</stream:stream>", stHeader, "</stream:stream>", true},
+}
+
 func TestBadInput(t *testing.T) {
-	tests := []struct {
-		why, input string
-		state      state
-		want       string
-		ends       bool
-	}{
-		// RFC 6120 §4.7, §4.9.3: headers.
-		{"no version", hdr("to='b.example'"), stStart, streamError("unsupported-version"), true},
-		{"version before XMPP", hdr("to='b.example' version='0.9'"), stStart, streamError("unsupported-version"), true},
-		{"version that is none", hdr("to='b.example' version='+1.0'"), stStart, streamError("unsupported-version"), true},
-		{"a later version falls back to ours", hdr("to='b.example' version='2.1'"), stStart, "version='1.0'", false},
-		{"1.10 is not before 1.2", hdr("to='b.example' version='1.10'"), stStart, "<stream:features>", false},
-		{"no domain", hdr("version='1.0'"), stStart, streamError("host-unknown"), true},
-		{"a foreign domain", hdr("to='c.example' version='1.0'"), stStart, streamError("host-unknown"), true},
-		{"a domain that is none", hdr("to='@' version='1.0'"), stStart, streamError("host-unknown"), true},
-		{"a user instead of a domain", hdr("to='alice@b.example' version='1.0'"), stStart, streamError("host-unknown"), true},
-		{"the same domain spelled differently", hdr("to='B.EXAMPLE' version='1.0'"), stStart, "<stream:features>", false},
-		{"a sender that is no address", hdr("to='b.example' from='@' version='1.0'"), stStart, streamError("invalid-from"), true},
-		{"a sender of another domain", hdr("to='b.example' from='alice@c.example' version='1.0'"), stStart, streamError("invalid-from"), true},
-		{"the sender is addressed in the answer", hdr("to='b.example' from='alice@b.example' version='1.0'"), stStart, "to='alice@b.example'", false},
-		{"servers' namespace", strings.ReplaceAll(header, "jabber:client", "jabber:server"), stStart, streamError("invalid-namespace"), true},
-		{"no stream namespace", strings.ReplaceAll(header, "etherx.jabber.org", "example.org"), stStart, streamError("invalid-namespace"), true},
-		{"an element instead of a header", "<iq xmlns='jabber:client'/>", stStart, streamError("invalid-namespace"), true},
-		{"HTTP", "GET / HTTP/1.1\r\n\r\n", stStart, "<stream:error>", true},
-		{"a DTD", "<!DOCTYPE a [<!ENTITY b 'c'>]>" + header, stStart, streamError("restricted-xml"), true},
-		{"a stanza too large before authentication", header + "<iq><a>" + strings.Repeat("x", 11<<10) + "</a></iq>", stStart, streamError("policy-violation"), true},
-		{"too much in all before authentication", strings.Repeat(" ", 40<<10), stHeader, streamError("policy-violation"), true},
-
-		// RFC 6120 §5: STARTTLS.
-		{"signing in unencrypted", auth1, stPlain, failure("encryption-required"), false},
-		{"SASL2 unencrypted", "<authenticate xmlns='urn:xmpp:sasl:2' mechanism='PLAIN'/>", stPlain, failure2("encryption-required"), false},
-		{"a stanza instead of STARTTLS", "<presence/>", stPlain, streamError("not-authorized"), true},
-		{"STARTTLS", "<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>", stPlain, "<proceed", false},
-		{"STARTTLS with bytes behind it", "<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/><iq type='get' id='1'/>", stPlain, "", true},
-		{"STARTTLS where there is TLS already", "<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>", stHeader, "<failure xmlns='urn:ietf:params:xml:ns:xmpp-tls'", true},
-		{"another element of that namespace", "<proceed xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>", stPlain, streamError("not-authorized"), true},
-
-		// RFC 6120 §6: SASL.
-		{"a message before authentication", "<message to='alice@b.example'><body>x</body></message>", stHeader, streamError("not-authorized"), true},
-		{"binding before authentication", bindIQ, stHeader, streamError("not-authorized"), true},
-		{"compression is not offered (XEP-0138)", "<compress xmlns='http://jabber.org/protocol/compress'><method>zlib</method></compress>", stHeader, streamError("not-authorized"), true},
-		{"resuming before authentication (XEP-0198 §3)", "<resume xmlns='urn:xmpp:sm:3' previd='x' h='0'/>", stHeader, "<unexpected-request", false},
-		{"an unknown mechanism", "<auth xmlns='" + nsSASL + "' mechanism='CRAM-MD5'/>", stHeader, failure("invalid-mechanism"), false},
-		{"a mechanism that is no name", "<auth xmlns='" + nsSASL + "' mechanism='plain text'/>", stHeader, failure("malformed-request"), false},
-		{"no mechanism", "<auth xmlns='" + nsSASL + "'/>", stHeader, failure("malformed-request"), false},
-		{"-PLUS where the channel cannot be bound", "<auth xmlns='" + nsSASL + "' mechanism='SCRAM-SHA-1-PLUS'/>", stHeader, failure("invalid-mechanism"), false},
-		{"bad base64", "<auth xmlns='" + nsSASL + "' mechanism='PLAIN'>***</auth>", stHeader, failure("incorrect-encoding"), false},
-		{"base64 with a line break", "<auth xmlns='" + nsSASL + "' mechanism='PLAIN'>" + plainAlice[:4] + "\n" + plainAlice[4:] + "</auth>", stHeader, failure("incorrect-encoding"), false},
-		{"PLAIN without its parts", "<auth xmlns='" + nsSASL + "' mechanism='PLAIN'>YQ==</auth>", stHeader, failure("malformed-request"), false},
-		{"PLAIN for somebody else", "<auth xmlns='" + nsSASL + "' mechanism='PLAIN'>" + plainBob + "</auth>", stHeader, failure("invalid-authzid"), false},
-		{"PLAIN for somebody else, SASL2", "<authenticate xmlns='urn:xmpp:sasl:2' mechanism='PLAIN'><initial-response>" + plainBob + "</initial-response></authenticate>", stHeader, failure2("invalid-authzid"), false},
-		{"SCRAM for somebody else", "<auth xmlns='" + nsSASL + "' mechanism='SCRAM-SHA-256'>" + scramForBob + "</auth>", stHeader, failure("invalid-authzid"), false},
-		{"SCRAM for somebody else, SASL2", "<authenticate xmlns='urn:xmpp:sasl:2' mechanism='SCRAM-SHA-256'><initial-response>" + scramForBob + "</initial-response></authenticate>", stHeader, failure2("invalid-authzid"), false},
-		{"no initial response: asked for", "<auth xmlns='" + nsSASL + "' mechanism='PLAIN'/>", stHeader, "<challenge xmlns='" + nsSASL + "'/>", false},
-		{"a response out of nowhere", "<response xmlns='" + nsSASL + "'/>", stHeader, failure("malformed-request"), false},
-		{"a response out of nowhere, SASL2", "<response xmlns='urn:xmpp:sasl:2'/>", stHeader, failure2("malformed-request"), false},
-		{"a user agent that is none", "<authenticate xmlns='urn:xmpp:sasl:2' mechanism='PLAIN'><user-agent id='x'/></authenticate>", stHeader, failure2("malformed-request"), false},
-		{"giving up", "<abort xmlns='" + nsSASL + "'/>", stScram1, failure("aborted"), false},
-		{"giving up, SASL2", "<abort xmlns='urn:xmpp:sasl:2'/>", stScram2, failure2("aborted"), false},
-		{"garbage as a response", "<response xmlns='" + nsSASL + "'>AAAA</response>", stScram1, "<failure", false},
-		{"bad base64 as a response", "<response xmlns='urn:xmpp:sasl:2'>A</response>", stScram2, failure2("incorrect-encoding"), false},
-		{"a new attempt inside an exchange", auth1, stScram1, streamError("policy-violation"), true},
-		{"a stanza inside an exchange", "<presence/>", stScram2, streamError("policy-violation"), true},
-		{"a response of the other profile", "<response xmlns='" + nsSASL + "'>AAAA</response>", stScram2, streamError("policy-violation"), true},
-		{"a header claiming another user", hdr("to='b.example' from='bob@b.example' version='1.0'") + auth1, stStart, failure("invalid-authzid"), false},
-
-		// After authentication.
-		{"another domain after authentication", hdr("to='d.example' version='1.0'"), stSuccess, streamError("not-authorized"), true},
-		{"another user after authentication", hdr("to='b.example' from='bob@b.example' version='1.0'"), stSuccess, streamError("invalid-from"), true},
-		{"no restart", bindIQ, stSuccess, "<stream:error>", true},
-		{"authenticating twice", auth1, stAuthed1, streamError("not-authorized"), true},
-		{"authenticating twice, SASL2", "<authenticate xmlns='urn:xmpp:sasl:2' mechanism='PLAIN'/>", stAuthed2, streamError("not-authorized"), true},
-		{"a message before binding", "<message to='bob@b.example'/>", stAuthed1, streamError("not-authorized"), true},
-		{"an IQ to somebody before binding (RFC 6120 §7.1)", "<iq type='get' id='1' to='bob@b.example'><a xmlns='b'/></iq>", stAuthed2, streamError("not-authorized"), true},
-		{"an IQ to the server before binding", "<iq type='get' id='1'><query xmlns='jabber:iq:roster'/></iq>", stAuthed1, "<not-authorized", false},
-		{"a request without id", "<iq type='set'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></iq>", stAuthed1, "<bad-request", false},
-		{"a resource too long", "<iq type='set' id='b'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'><resource>" + strings.Repeat("x", 1024) + "</resource></bind></iq>", stAuthed1, "<not-acceptable", false},
-		{"a resource that cannot be one", "<iq type='set' id='b'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'><resource>&#xAD;&#x200B;</resource></bind></iq>", stAuthed1, "<bad-request", false},
-		{"binding", bindIQ, stAuthed1, "<jid>alice@b.example/", false},
-		{"binding after SASL2", bindIQ, stAuthed2, "<jid>alice@b.example/", false},
-		{"enabling before binding (XEP-0198 §3)", "<enable xmlns='urn:xmpp:sm:3'/>", stAuthed1, "<unexpected-request", false},
-		{"resuming what does not exist", "<resume xmlns='urn:xmpp:sm:3' previd='x' h='0'/>", stAuthed1, "<item-not-found", false},
-		{"resuming without a count", "<resume xmlns='urn:xmpp:sm:3' previd='x'/>", stAuthed2, "<bad-request", false},
-		{"never binding", strings.Repeat("<iq type='get' id='1'><a xmlns='b'/></iq>", 6), stAuthed1, streamError("policy-violation"), true},
-
-		// Bound.
-		{"a second header", header, stBound, "<stream:error>", true},
-		{"authenticating again (XEP-0388 §6.6)", "<authenticate xmlns='urn:xmpp:sasl:2' mechanism='PLAIN'/>", stBound, streamError("policy-violation"), true},
-		{"STARTTLS again", "<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>", stBound, streamError("policy-violation"), true},
-		{"an unknown element", "<foo xmlns='bar'/>", stBound, streamError("unsupported-stanza-type"), true},
-		{"an unknown stanza", "<foo/>", stBound, streamError("unsupported-stanza-type"), true},
-		{"an acknowledgement without a count", "<a xmlns='urn:xmpp:sm:3'/>", stBound, streamError("policy-violation"), true},
-		{"a count that is none", "<a xmlns='urn:xmpp:sm:3' h='-1'/>", stBound, streamError("policy-violation"), true},
-		{"a request before enabling is ignored", "<r xmlns='urn:xmpp:sm:3'/><enable xmlns='urn:xmpp:sm:3'/>", stBound, "<enabled", false},
-		{"malformed", "<a></b>", stBound, streamError("not-well-formed"), true},
-		{"text between stanzas", "hello", stBound, streamError("bad-format"), true},
-		{"a comment", "<!-- hello -->", stBound, streamError("restricted-xml"), true},
-		{"the peer's own error", "<stream:error><reset xmlns='urn:ietf:params:xml:ns:xmpp-streams'/></stream:error>", stBound, "</stream:stream>", true},
-		{"the end", "</stream:stream>", stBound, "</stream:stream>", true},
-		{"the end in the middle", "</stream:stream>", stScram2, "</stream:stream>", true},
-		{"the end before all", "</stream:stream>", stHeader, "</stream:stream>", true},
-	}
-	for _, tt := range tests {
+	for _, tt := range badInput {
 		t.Run(tt.state.name+": "+tt.why, func(t *testing.T) {
 			k := talkTo(t, tt.state, nil)
 			bound := len(k.reg.binds)

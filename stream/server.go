@@ -83,7 +83,8 @@ type Binder interface {
 	// Bind gives the client a full JID and applies the caller's conflict
 	// policy. An error that is a *stanza.Error is sent as it is (conflict,
 	// bad-request, resource-constraint …), any other becomes
-	// internal-server-error.
+	// internal-server-error. With Bind2, earlier sessions of the same
+	// UserAgent.ID should end (XEP-0386 §3.2).
 	Bind(ctx context.Context, r BindRequest) (Bound, error)
 	// EnableSM is asked after Bind when the client wants acknowledgements.
 	// A *stanza.Error refuses.

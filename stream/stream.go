@@ -2,6 +2,7 @@ package stream
 
 import (
 	"sync"
+	"time"
 
 	"godwit/link"
 	"godwit/stanza"
@@ -76,10 +77,14 @@ func (s *Stream) SendTagged(st *stanza.Stanza, tag uint64) error {
 		if len(s.held) >= maxHeld {
 			return ErrTooManyUnacked
 		}
-		s.held = append(s.held, Sent{st, tag})
+		s.held = append(s.held, Sent{st, tag, time.Now()})
 		return nil
 	}
-	return s.send(Sent{st, tag})
+	out := Sent{Stanza: st, Tag: tag}
+	if s.m != nil {
+		out.At = time.Now()
+	}
+	return s.send(out)
 }
 
 // maxHeld bounds what is sent to a stream before its sign-in has ended.

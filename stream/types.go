@@ -2,6 +2,7 @@ package stream
 
 import (
 	"net/netip"
+	"time"
 
 	"godwit/jid"
 	"godwit/link"
@@ -61,8 +62,10 @@ type Event struct {
 	Active bool // for StateEvent
 }
 
-// Sent is a stanza handed to Send and the tag its sender gave it.
+// Sent is a stanza handed to Send, the tag its sender gave it and when that
+// was.
 type Sent struct {
 	Stanza *stanza.Stanza
 	Tag    uint64
+	At     time.Time // zero without acknowledgements
 }

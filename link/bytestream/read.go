@@ -138,7 +138,7 @@ func (l *Link) SetLimits(lim xmlstream.Limits) { l.reader.SetLimits(lim) }
 
 // Restart implements link.Link.
 func (l *Link) Restart() error {
-	if l.reader.Buffered() > 0 {
+	if l.reader.DropSpace() > 0 {
 		l.end(link.ErrInjected)
 		return link.ErrInjected
 	}

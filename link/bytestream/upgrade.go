@@ -15,7 +15,7 @@ import (
 // It fails with link.ErrInjected, sends nothing and aborts the link when bytes
 // beyond that element are already here. A failure of swap aborts it too.
 func (l *Link) Upgrade(ctx context.Context, final []byte, swap func(io.ReadWriteCloser) (io.ReadWriteCloser, error)) error {
-	if l.reader.Buffered() > 0 {
+	if l.reader.DropSpace() > 0 {
 		l.end(link.ErrInjected)
 		return link.ErrInjected
 	}
