@@ -37,6 +37,7 @@ type clientOptions struct {
 	share    client.Share
 	device   string
 	log      *slog.Logger
+	firewall func(netip.AddrPort) bool // see quic.Config
 	// tune changes the configuration before use; for the demonstration.
 	tune func(*client.Config)
 }
@@ -65,7 +66,7 @@ func newClient(ctx context.Context, o clientOptions) (*runningClient, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the messages kept in %s can not be opened: %w", o.data, err)
 	}
-	direct, err := quic.New(quic.Config{Loopback: onThisMachine(o), Logger: o.log})
+	direct, err := quic.New(quic.Config{Loopback: onThisMachine(o), Firewall: o.firewall, Logger: o.log})
 	if err != nil {
 		store.Close()
 		return nil, fmt.Errorf("no socket for direct connections: %w", err)

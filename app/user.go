@@ -80,10 +80,14 @@ func openStore(ctx context.Context, dir string) (*sqlite.Store, server.Store, er
 	if err != nil {
 		return nil, server.Store{}, fmt.Errorf("the data in %s can not be opened: %w", dir, err)
 	}
-	return db, server.Store{
+	return db, storeFor(db), nil
+}
+
+func storeFor(db *sqlite.Store) server.Store {
+	return server.Store{
 		Accounts: db.Accounts(), Rosters: db.Roster(), Archive: db.Archive(), Inbox: db.Inbox(),
 		LastSeen: db.LastSeen(), Secrets: db.Secrets(), Commits: db,
-	}, nil
+	}
 }
 
 func parseAccount(s string) (jid.JID, error) {
