@@ -35,7 +35,7 @@ type command struct {
 const defaultHistory = 50
 
 // errUnknown answers a command there is not.
-var errUnknown = errors.New("there is no such command; there are send, subscribe, accept, unsubscribe, presence, roster, history, links and quit")
+var errUnknown = errors.New("there is no such command; there are send, subscribe, accept, unsubscribe, presence, roster, history, links, network and quit")
 
 // errFiles answers the commands of file transfer.
 var errFiles = errors.New("files are not part of this build yet")
@@ -63,6 +63,9 @@ func (s *session) perform(ctx context.Context, c command) (quit bool, err error)
 		return false, s.history(ctx, c)
 	case "links":
 		return false, s.links(ctx)
+	case "network":
+		s.client.NetworkChanged()
+		return false, nil
 	case "sendfile", "acceptfile":
 		return false, errFiles
 	case "quit":
