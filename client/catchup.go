@@ -1,6 +1,7 @@
 package client
 
 import (
+	"errors"
 	"time"
 
 	"godwit/client/cache"
@@ -28,6 +29,7 @@ type catchUp struct {
 	released bool // new messages are not held
 	position string
 	since    time.Time // instead of a position that the archive does not know any more
+	first    bool      // the archive was never read: the newest messages are enough
 	query    string    // id of the page being read; "" when none is
 	patience alarm
 	retry    alarm
@@ -48,6 +50,10 @@ const (
 	catchPatience = 3 * time.Second // step 2 comes at the latest after
 	maxBacklog    = 250
 )
+
+// recordRead says that the archive was read once: whatever is in one that was empty
+// then is new.
+const recordRead = "archive-read"
 
 // holding reports whether new messages wait.
 func (c *catchUp) holding() bool {
@@ -78,6 +84,10 @@ func (k *core) startCatchUp() {
 		return
 	}
 	c.position = p.Last
+	if c.position == "" {
+		_, err := k.cfg.Cache.Record(k.ctx, recordRead)
+		c.first = errors.Is(err, cache.ErrNotFound)
+	}
 	k.after(&c.patience, catchPatience, k.beginPresence)
 	k.readArchive()
 }
@@ -96,21 +106,19 @@ func (k *core) readArchive() {
 	c := &k.catch
 	c.query = newID()
 	q := archive.Query{QueryID: c.query, Paged: true}
-	switch {
-	case c.position != "":
-		q.Page = rsm.Request{Max: rsm.Some(catchPage), After: c.position}
-	case !c.since.IsZero():
-		q.Start = c.since
-		q.Page = rsm.Request{Max: rsm.Some(catchPage)}
-	default: // the first time: the newest are enough
+	if c.first {
 		q.Page = rsm.Request{Max: rsm.Some(min(k.cfg.Limits.Backlog, maxBacklog)), Backward: true}
+	} else {
+		q.Page = rsm.Request{Max: rsm.Some(catchPage), After: c.position}
+		if c.position == "" {
+			q.Start = c.since
+		}
 	}
-	epoch, id := k.conn.epoch, c.query
-	first := c.position == "" && c.since.IsZero()
+	id := c.query
 	k.request(k.self, stanza.Set, q.Encode, func(s *stanza.Stanza, err error) {
 		if c.query == id {
 			c.query = ""
-			k.pageRead(epoch, first, s, err)
+			k.pageRead(s, err)
 		}
 	})
 }
@@ -137,11 +145,12 @@ func (k *core) archiveResult(from jid.JID, n xmlstream.Node, t *ticket) {
 		return
 	}
 	r.entry = res.ID
+	r.backlog = k.catch.first
 	k.take(r, t)
 }
 
 // pageRead takes the end of a page.
-func (k *core) pageRead(epoch uint64, first bool, s *stanza.Stanza, err error) {
+func (k *core) pageRead(s *stanza.Stanza, err error) {
 	c := &k.catch
 	if k.conn.stream == nil {
 		if c.phase != catchDone {
@@ -165,10 +174,18 @@ func (k *core) pageRead(epoch uint64, first bool, s *stanza.Stanza, err error) {
 		k.retryCatchUp()
 		return
 	}
-	more := !fin.Complete && !first && fin.Page.Last != "" && fin.Page.Last != c.position
+	more := !fin.Complete && !c.first && fin.Page.Last != "" && fin.Page.Last != c.position
+	var b cache.Batch
 	if fin.Page.Last != "" {
 		c.position = fin.Page.Last
-		k.commit(cache.Batch{Positions: []cache.Position{{Archive: k.self, Last: c.position}}}, nil)
+		b.Positions = []cache.Position{{Archive: k.self, Last: c.position}}
+	}
+	if c.first {
+		c.first = false
+		b.Records = []cache.Record{{Name: recordRead, Value: []byte("yes")}}
+	}
+	if len(b.Positions)+len(b.Records) > 0 {
+		k.commit(b, nil)
 	}
 	if more {
 		k.readArchive()

@@ -35,7 +35,9 @@ type received struct {
 	entry  string  // id in the own archive or ""
 	time   time.Time
 	late   bool
-	link   *directLink // for direct
+	// backlog: it was there before this client first signed in.
+	backlog bool
+	link    *directLink // for direct
 }
 
 // trust is what classify needs to know to tell the server's words from others'.

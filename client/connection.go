@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"time"
 
@@ -189,7 +190,7 @@ func (k *core) disconnected(epoch uint64, err error) {
 	c.stream, c.asked, c.wantAck = nil, time.Time{}, false
 	k.timers.stop(&c.check)
 	k.inbox = inbox{} // not acknowledged, so they come again
-	if m == nil || !errors.Is(err, stream.ErrLost) {
+	if m == nil || !resumable(err) {
 		c.resume = nil
 	}
 	if c.resume != nil {
@@ -208,6 +209,16 @@ func (k *core) disconnected(epoch uint64, err error) {
 		return
 	}
 	k.retryLater(err)
+}
+
+// resumable reports whether a session may go on after this end of its stream:
+// whenever neither side ended it on purpose (XEP-0198 §5).
+func resumable(err error) bool {
+	var e *stream.Error
+	if errors.As(err, &e) {
+		return e.Remote // the server knows, and says so when asked
+	}
+	return !errors.Is(err, io.EOF)
 }
 
 // replaced reports whether another client took this one's place: signing in again

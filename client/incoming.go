@@ -140,7 +140,7 @@ func (k *core) keep(r received, t *ticket) {
 			k.emit(r.event())
 		}
 		t.done()
-		k.confirm(&r)
+		k.confirm(&r, res.Added[0].New)
 	})
 }
 
@@ -179,12 +179,9 @@ func (k *core) commit(b cache.Batch, done func(cache.Result, error)) {
 	}
 }
 
-// confirm sends the receipt a message asks for (XEP-0184), by the way it came, to
-// contacts only: it tells that the user is there. A second copy is confirmed like
-// the first, since the first answer may have been lost.
-func (k *core) confirm(r *received) {
-	if r.own || r.source == copied || r.source == archived || k.cfg.NoReceipts || r.stanza.ID == "" ||
-		!r.stanza.Has(receipts.NS, "request") || !k.roster.sees(r.chat) {
+// confirm sends the receipt a message asks for (XEP-0184), by the way it came.
+func (k *core) confirm(r *received, isNew bool) {
+	if k.cfg.NoReceipts || !k.roster.sees(r.chat) || !r.wantsReceipt(isNew) {
 		return
 	}
 	reply := stanza.Build(stanza.Message, r.stanza.Type, r.from, jid.JID{}, newID(), func(e *xmlstream.Encoder) {
@@ -196,6 +193,23 @@ func (k *core) confirm(r *received) {
 		return
 	}
 	k.send(reply)
+}
+
+// wantsReceipt reports whether a message is to be confirmed. A second copy is
+// confirmed like the first, since that answer may have been lost. What came while
+// the user was away and is found in the archive is confirmed when it is new here; a
+// copy of what another device got is not, since that device answers.
+func (r *received) wantsReceipt(isNew bool) bool {
+	if r.own || r.stanza.ID == "" || !r.stanza.Has(receipts.NS, "request") {
+		return false
+	}
+	switch r.source {
+	case copied:
+		return false
+	case archived:
+		return isNew && !r.backlog
+	}
+	return true
 }
 
 // takeReceipt takes the confirmation that a device of the peer has a message.

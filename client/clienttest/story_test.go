@@ -121,9 +121,8 @@ func TestServerGoneChatGoesOnDirectly(t *testing.T) {
 	}
 	w.reachable(true)
 	for _, p := range []*person{alice, bob} {
-		await(p, "second sign-in", func(client.Online) bool {
-			return count(p, func(client.Online) bool { return true }) >= 2
-		})
+		n := 0
+		await(p, "second sign-in", func(client.Online) bool { n++; return n == 2 })
 	}
 	alice.send(bob, "m21", "21")
 	await(bob, "message afterwards", func(e client.Message) bool { return e.ID == "m21" })
@@ -184,6 +183,69 @@ func TestInterruptionsLoseAndDoubleNothing(t *testing.T) {
 	}
 	if got := alice.messages(bob.jid); !slices.Equal(got, want) {
 		t.Errorf("alice was told %q", got)
+	}
+}
+
+func TestServerRestartsLoseAndDoubleNothing(t *testing.T) {
+	for _, route := range []path.Route{path.OnlyServer, path.Auto} {
+		t.Run(string(route), func(t *testing.T) {
+			w := newWorld(t)
+			tune := func(c *client.Config) { c.Route = route }
+			alice, bob := w.join("alice", tune), w.join("bob", tune)
+			befriend(alice, bob)
+			const n = 120
+			var want []string
+			for i := range n {
+				want = append(want, fmt.Sprint(i))
+				alice.send(bob, fmt.Sprintf("a%d", i), fmt.Sprint(i))
+				bob.send(alice, fmt.Sprintf("b%d", i), fmt.Sprint(i))
+				if i%40 == 20 {
+					w.restart()
+				}
+			}
+			await(bob, "the last message", func(e client.Message) bool { return e.ID == fmt.Sprintf("a%d", n-1) })
+			await(alice, "the last message", func(e client.Message) bool { return e.ID == fmt.Sprintf("b%d", n-1) })
+			if got := bob.messages(alice.jid); !slices.Equal(got, want) {
+				t.Errorf("bob was told %q", got)
+			}
+			if got := alice.messages(bob.jid); !slices.Equal(got, want) {
+				t.Errorf("alice was told %q", got)
+			}
+		})
+	}
+}
+
+func TestCrashedClientMissesNothing(t *testing.T) {
+	w := newWorld(t)
+	tune := func(c *client.Config) { c.Route = path.OnlyServer }
+	alice, bob := w.join("alice", tune), w.join("bob", tune)
+	befriend(alice, bob)
+	var want, got []string
+	for round := range 4 {
+		for i := range 50 {
+			n := round*50 + i
+			want = append(want, fmt.Sprint(n))
+			alice.send(bob, fmt.Sprintf("a%d", n), fmt.Sprint(n))
+			if i == 25 {
+				// What was not told by now is in the cache: an application finds it there.
+				w.cut()
+				bob.cancel()
+				<-bob.c.Done()
+				bob = w.joinWith("bob", bob.cache, tune)
+			}
+		}
+	}
+	await(alice, "delivered", func(e client.Delivered) bool { return e.ID == fmt.Sprintf("a%d", len(want)-1) })
+	page, _, err := bob.c.History(context.Background(), cache.HistoryQuery{Chat: alice.jid, Max: 500})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range page {
+		got = append(got, m.Body)
+	}
+	slices.SortFunc(page, func(a, b cache.Message) int { return int(a.ID - b.ID) })
+	if !slices.Equal(got, want) {
+		t.Errorf("bob has %q", got)
 	}
 }
 

@@ -37,12 +37,13 @@ type world struct {
 	t      *testing.T
 	domain jid.JID
 	log    *slog.Logger
-	server *server.Server
-	air    *air // joins direct links
+	config server.Config
+	server *server.Server // under mu
+	air    *air           // joins direct links
 
 	mu    sync.Mutex
 	down  bool
-	links map[link.Link]bool // the clients' ends
+	links map[link.Link]bool // the server's ends
 }
 
 type option func(*server.Config)
@@ -66,6 +67,7 @@ func newWorld(t *testing.T, options ...option) *world {
 	for _, o := range options {
 		o(&cfg)
 	}
+	w.config = cfg
 	if w.server, err = server.New(ctx, cfg); err != nil {
 		t.Fatal(err)
 	}
@@ -98,7 +100,7 @@ func (w *world) Dial(context.Context, string) (link.Link, error) {
 	}
 	a, b := linktest.SecurePipe(linktest.Options{})
 	go w.server.Serve(b)
-	w.links[a] = true
+	w.links[b] = true
 	return a, nil
 }
 
@@ -110,6 +112,26 @@ func (w *world) cut() {
 		l.Abort()
 	}
 	clear(w.links)
+}
+
+// restart breaks every connection and puts another server, which knows nothing of
+// the sessions before, in place of the one there is.
+func (w *world) restart() {
+	w.t.Helper()
+	w.reachable(false)
+	ctx, cancel := context.WithTimeout(context.Background(), deadline)
+	defer cancel()
+	if err := w.server.Stop(ctx); err != nil {
+		w.t.Fatal("the server did not stop:", err)
+	}
+	next, err := server.New(ctx, w.config)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.mu.Lock()
+	w.server = next
+	w.mu.Unlock()
+	w.reachable(true)
 }
 
 // reachable lets clients connect, or not.
