@@ -39,13 +39,15 @@ type Config struct {
 	AllowUnencrypted bool
 	Guard            stream.AuthGuard // may be nil
 
-	Introduce       introduce.Policy     // default: contacts
-	ArchiveDefault  store.ArchiveDefault // default: always
-	ArchiveKeep     time.Duration        // messages older than this are removed; 0 keeps them
-	InboxKeep       time.Duration        // the same for messages that wait for an absent account; 0 keeps them
-	Accounts        account.Limits
-	HandshakeLimit  time.Duration // until a resource is bound; 30 s
-	StanzaLimits    *xmlstream.Limits
+	Introduce      introduce.Policy     // default: contacts
+	ArchiveDefault store.ArchiveDefault // default: always
+	ArchiveKeep    time.Duration        // messages older than this are removed; 0 keeps them
+	InboxKeep      time.Duration        // the same for messages that wait for an absent account; 0 keeps them
+	Accounts       account.Limits
+	HandshakeLimit time.Duration // until a resource is bound; 30 s
+	StanzaLimits   *xmlstream.Limits
+	// MaxUnackedBytes bounds what waits for one client's acknowledgement; 1.5 MiB. All of it is written at once when a session is resumed, so it
+	// must be less than links queue.
 	MaxUnackedBytes int
 	// AckDeadline is how long a client may take to answer a request for acknowledgement before its connection counts as dead; 60 s.
 	AckDeadline time.Duration
@@ -69,6 +71,9 @@ func (c *Config) check() error {
 	}
 	if c.ArchiveDefault == "" {
 		c.ArchiveDefault = store.ArchiveAlways
+	}
+	if c.MaxUnackedBytes == 0 {
+		c.MaxUnackedBytes = 3 << 19
 	}
 	if c.Services == nil {
 		c.Services = func() []extdisco.Service { return nil }

@@ -54,11 +54,10 @@ func (s *Server) streamConfig(salt []byte, room *disco.Room) stream.ServerConfig
 // Serve runs one client's connection from its first byte to its last. It returns when the connection is over; callers run it on a goroutine
 // of its own.
 func (s *Server) Serve(l link.Link) {
-	if s.life.Err() != nil {
+	if !s.enter() {
 		l.Abort()
 		return
 	}
-	s.sessions.Add(1)
 	defer s.sessions.Done()
 	s.Counters.Links.Add(1)
 	log := s.cfg.Log.With("address", l.RemoteAddr().String(), "transport", string(l.Kind()))
@@ -82,13 +81,15 @@ func (s *Server) Serve(l link.Link) {
 		return
 	}
 	s.Counters.SignedIn.Add(1)
-	cause := s.read(out, sess, log.With("session", sess.Log, "jid", sess.JID.String()))
-	s.Accounts.Lost(sess, out, cause)
+	cause := errors.New("server: defect while serving the session")
+	defer func() { s.Accounts.Lost(sess, out, cause) }() // also after a panic: a session without a reader would stay for ever
+	cause = s.read(out, sess, log.With("session", sess.Log, "jid", sess.JID.String()))
 }
 
 // read handles what a session sends until its stream ends, and tells why it ended.
 func (s *Server) read(out *stream.Stream, sess *account.Session, log *slog.Logger) error {
 	line := deliver.NewLine(sess, out)
+	defer line.Drain() // what was taken is dealt with before the connection counts as over
 	asked := out.Peer().UserAgent.Software != ""
 	for {
 		ev, err := out.Read()

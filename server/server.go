@@ -38,7 +38,9 @@ type Server struct {
 
 	life     context.Context // ends when the server stops
 	stop     context.CancelFunc
-	sessions sync.WaitGroup
+	mu       sync.Mutex     // guards stopping, and with it the first Add of sessions
+	stopping bool           // nobody is let in any more
+	sessions sync.WaitGroup // connections being served, and the housekeeper
 }
 
 // New puts a server together. It serves nobody until it is given links.
@@ -76,7 +78,7 @@ func New(ctx context.Context, cfg Config) (*Server, error) {
 		return nil, err
 	}
 	s.streams = s.streamConfig(salt, caps)
-	go s.housekeep()
+	s.sessions.Go(s.housekeep)
 	return s, nil
 }
 
@@ -85,7 +87,9 @@ func (s *Server) register(t *handler.Table) (*disco.Room, error) {
 	roster.Register(t, s.Accounts)
 	carbons.Register(t, s.Accounts)
 	archive.Register(t, s.cfg.Store.Archive, s.policy, s.Accounts)
-	deposit.Register(t, s.Accounts, s.cfg.Store.Commits, s.policy)
+	deposit.Register(t, s.Accounts, s.cfg.Store.Commits, s.policy, func(st *stanza.Stanza) *stanza.Stanza {
+		return deliver.Sanitise(st, s.cfg.Domain)
+	})
 	services.Register(t, s.cfg.Services)
 	info.Register(t, s.cfg.Program, s.started, s.Accounts)
 	room, err := disco.New(features(), s.cfg.Program.Name, s.Accounts)
@@ -96,11 +100,26 @@ func (s *Server) register(t *handler.Table) (*disco.Room, error) {
 	return room, nil
 }
 
+// enter lets a connection in unless the server is being stopped.
+func (s *Server) enter() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.stopping {
+		return false
+	}
+	s.sessions.Add(1)
+	return true
+}
+
 // Stop ends all sessions in order: clients are told, what they were owed is kept, and nothing is accepted any more. It returns when all are
-// gone or the context ends.
+// gone and what they sent is dealt with, so that the store may be closed, or when the context ends.
 func (s *Server) Stop(ctx context.Context) error {
+	s.mu.Lock()
+	s.stopping = true
+	s.mu.Unlock()
 	s.Accounts.Shutdown()
-	s.stop()
+	s.stop()              // whoever is signing in gives up …
+	s.Accounts.Shutdown() // … or got in before that
 	done := make(chan struct{})
 	go func() {
 		s.sessions.Wait()
@@ -111,6 +130,7 @@ func (s *Server) Stop(ctx context.Context) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+	s.Accounts.Quiesce()
 	return s.bus.Close()
 }
 

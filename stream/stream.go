@@ -186,6 +186,9 @@ func (s *Stream) Unacked() (stanzas, bytes int) {
 	return s.m.Len(), s.m.Bytes()
 }
 
+// Queued is how many bytes wait to be written to the link.
+func (s *Stream) Queued() int { return s.link.Queued() }
+
 // InFlight is how many stanzas were read and are not yet Handled. A caller that
 // hands them to something slow bounds itself by it.
 func (s *Stream) InFlight() int {

@@ -13,7 +13,7 @@ import (
 
 // Defaults for Config.
 const (
-	DefaultMaxQueued    = 1 << 20
+	DefaultMaxQueued    = 2 << 20
 	DefaultWriteTimeout = 30 * time.Second
 	DefaultCloseTimeout = 5 * time.Second
 )
@@ -75,7 +75,10 @@ type Link struct {
 	broken   error // why nothing can be written any more, though perhaps read
 	ended    bool  // the transport is closed or being closed
 	gone     bool  // the transport is closed
-	timer    *time.Timer
+
+	deaf       <-chan struct{} // closed when discard is over; nil unless closing
+	discarding bool            // discard runs
+	timer      *time.Timer
 
 	upgrading bool          // the transport is being replaced: nothing is flushed
 	drained   chan struct{} // closed when the flusher stops; nil if nobody waits

@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"runtime/debug"
 	"sync/atomic"
+	"time"
 
 	"godwit/jid"
 	"godwit/store"
@@ -67,13 +68,18 @@ func (a *Account) handle(it *item) {
 	a.deliver(&it.envelope)
 }
 
-// updateReachable recounts what Registry.Reachable tells.
+// updateReachable recounts what Registry.Reachable tells, and notes since when each session is.
 func (a *Account) updateReachable() {
 	n := int32(0)
 	for _, s := range a.sessions {
-		if s.reachable() {
-			n++
+		switch {
+		case !s.isReachable():
+			s.reachable = time.Time{}
+			continue
+		case s.reachable.IsZero():
+			s.reachable = time.Now()
 		}
+		n++
 	}
 	a.reachable.Store(n)
 }

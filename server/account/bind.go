@@ -10,6 +10,7 @@ import (
 
 	"godwit/jid"
 	"godwit/stanza"
+	"godwit/store"
 	"godwit/stream"
 )
 
@@ -24,7 +25,7 @@ var _ stream.Binder = (*Registry)(nil)
 // Bind implements [stream.Binder]. A resource that is taken goes to the newcomer, and the session that had it is ended with conflict (RFC
 // 6120 §7.7.2.2, third choice): what connects last is where the person is. Without a wish the server makes one up, after the tag of Bind 2 if
 // there is one (XEP-0386).
-func (r *Registry) Bind(_ context.Context, q stream.BindRequest) (stream.Bound, error) {
+func (r *Registry) Bind(ctx context.Context, q stream.BindRequest) (stream.Bound, error) {
 	resource := q.Resource
 	if resource == "" {
 		resource = randomID(8)
@@ -39,11 +40,19 @@ func (r *Registry) Bind(_ context.Context, q stream.BindRequest) (stream.Bound, 
 	if err != nil {
 		return stream.Bound{}, stanza.ErrBadRequest()
 	}
-	r.call(full.Bare(), func(a *Account) { err = a.bind(full, q) })
+	r.call(full.Bare(), func(a *Account) { err = a.bind(ctx, full, q) })
 	return stream.Bound{JID: full}, err
 }
 
-func (a *Account) bind(full jid.JID, q stream.BindRequest) error {
+func (a *Account) bind(ctx context.Context, full jid.JID, q stream.BindRequest) error {
+	// It may have been removed since its password was checked. Looked up here, because its removal ends the sessions there are by an event
+	// that comes after this one.
+	if _, err := a.registry.cfg.Accounts.Get(ctx, a.owner); errors.Is(err, store.ErrNotFound) {
+		return stanza.ErrNotAllowed()
+	} else if err != nil {
+		a.log().Error("the account could not be looked up", "error", err)
+		return stanza.ErrInternalServerError()
+	}
 	if old := a.session(full.Resource()); old != nil {
 		a.end(old, "its resource was bound again")
 		if old.out != nil {
@@ -137,6 +146,7 @@ func (a *Account) resume(s *Session, out *stream.Stream, p *stream.Peer) (stream
 	if s.peer.UserAgent == (stream.UserAgent{}) {
 		s.peer.UserAgent = agent
 	}
+	a.flushLater(s)
 	a.registry.Counters.Resumed.Add(1)
 	a.log().Info("session resumed", "session", s.Log, "resource", s.JID.Resource(), "address", p.Remote.String(), "unacked", state.Len())
 	return stream.Resumed{JID: s.JID, Management: state}, nil
@@ -212,18 +222,30 @@ func (a *Account) end(s *Session, reason string) {
 	} else if state := s.out.Detach(); state != nil {
 		unacked = state.Unacked(nil)
 	}
-	for i := range a.sessions {
-		if a.sessions[i] == s {
-			a.sessions = append(a.sessions[:i], a.sessions[i+1:]...)
-			break
-		}
-	}
+	a.sessions = without(a.sessions, s)
 	a.registry.Counters.Sessions.Add(-1)
 	a.leave(s, nil)
 	a.updateReachable()
 	a.log().Info("session ended", "session", s.Log, "resource", s.JID.Resource(), "reason", reason, "unacked", len(unacked),
 		"after", time.Since(s.Since).Round(time.Millisecond).String())
-	a.redeliver(unacked)
+	for _, sent := range unacked {
+		a.redeliver(sent)
+	}
+	if s.flushTimer != nil {
+		s.flushTimer.Stop()
+	}
+	a.flush(s) // another goes on
+}
+
+// without returns a list without one session. It is a new one: a session may have to be ended while its account walks the old.
+func without(list []*Session, s *Session) []*Session {
+	rest := make([]*Session, 0, max(len(list)-1, 0))
+	for _, other := range list {
+		if other != s {
+			rest = append(rest, other)
+		}
+	}
+	return rest
 }
 
 // End closes the session on behalf of the server, with a stream error that the client may read.
@@ -251,6 +273,9 @@ func (r *Registry) EndAll(owner jid.JID, why *stream.Error) {
 		a.exists.Store(false)
 	})
 }
+
+// Quiesce waits until every account has dealt with what was in its mailbox.
+func (r *Registry) Quiesce() { r.each(func(*Account) {}) }
 
 // Shutdown closes every stream with system-shutdown. Sessions that hibernate are ended; what they were owed goes to the inbox.
 func (r *Registry) Shutdown() {

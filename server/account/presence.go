@@ -31,6 +31,7 @@ func (r *Registry) Broadcast(s *Session, st *stanza.Stanza, inline bool) *stanza
 			if !s.ended {
 				a.leave(s, st)
 				a.updateReachable()
+				a.flush(s)
 			}
 		})
 	default:
@@ -57,8 +58,11 @@ func (a *Account) appear(s *Session, st *stanza.Stanza, priority int8) {
 		}
 		return
 	}
-	initial := !s.available
+	initial, was := !s.available, s.eligible()
 	s.available, s.priority, s.presence = true, priority, st
+	if !was && s.eligible() {
+		a.catchUp(s)
+	}
 	a.updateReachable()
 	for contact := range a.roster.subscribers() {
 		a.emit(st.WithTo(contact))
@@ -78,13 +82,10 @@ func (a *Account) appear(s *Session, st *stanza.Stanza, priority int8) {
 			a.emit(stanza.Build(stanza.Presence, stanza.Probe, contact, s.JID, "", nil))
 		}
 	}
-	if !s.greeted {
+	if initial {
 		a.redeliverRequests(s)
 	}
-	if !s.greeted && priority >= 0 {
-		s.greeted = true
-		a.flushInbox(s)
-	}
+	a.flush(s)
 }
 
 // leave makes a session unavailable and tells everyone who knew of it (RFC 6121 §4.5, §4.6.3). st is what the client said, or nil when it

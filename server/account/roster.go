@@ -137,7 +137,7 @@ func (r *Registry) SetContact(ctx context.Context, s *Session, wish store.Roster
 		}
 		it := a.copyItem(wish.JID)
 		it.Name, it.Groups, it.Hidden = wish.Name, wish.Groups, false
-		bad = a.putItem(ctx, it)
+		bad = a.putItem(ctx, it, false)
 	})
 	return bad
 }
@@ -183,8 +183,8 @@ func (a *Account) copyItem(contact jid.JID) store.RosterItem {
 	return store.RosterItem{JID: contact, Subscription: store.SubNone, Hidden: true}
 }
 
-// putItem stores an item and pushes it to the interested resources unless it is hidden.
-func (a *Account) putItem(ctx context.Context, it store.RosterItem) *stanza.Error {
+// putItem stores an item and pushes it to the interested resources unless it is hidden or quiet.
+func (a *Account) putItem(ctx context.Context, it store.RosterItem, quiet bool) *stanza.Error {
 	version, err := a.registry.cfg.Rosters.Put(ctx, a.owner, it, a.rosterLimits())
 	if err != nil {
 		return a.storeError("a contact could not be stored", err)
@@ -193,7 +193,7 @@ func (a *Account) putItem(ctx context.Context, it store.RosterItem) *stanza.Erro
 		it.Version, a.roster.version = version, version
 	}
 	a.roster.items[it.JID] = &it
-	if !it.Hidden {
+	if !it.Hidden && !quiet {
 		a.push(it, false)
 	}
 	return nil

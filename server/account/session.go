@@ -18,6 +18,8 @@ type Outlet interface {
 	// RequestAck asks the client to acknowledge; Unacked is what it has not acknowledged.
 	RequestAck() bool
 	Unacked() (stanzas, bytes int)
+	// Queued is how many bytes wait to be written.
+	Queued() int
 	Detach() *stream.Management
 	Close(err error)
 	// Abort cuts the connection; the session may be resumed.
@@ -52,7 +54,11 @@ type Session struct {
 	available  bool
 	priority   int8
 	presence   *stanza.Stanza // the last one broadcast, while available
-	greeted    bool           // initial presence was dealt with: inbox and requests were handed over
+	reachable  time.Time      // since when it gets what is addressed to the account; zero while it does not
+	greeted    bool           // it has been reachable before
+	flushing   bool           // it is being handed what waits in the inbox …
+	flushed    int64          // … up to this id
+	flushTimer *time.Timer    // runs while that waits for the client
 	interested bool           // asked for the roster (RFC 6121 §2.2)
 	carbons    bool           // XEP-0280
 	bind2      bool           // catches up from the archive (XEP-0386)
@@ -71,7 +77,20 @@ func (s *Session) ArchiveRead() { s.readArchive.Store(true) }
 // Owner is the bare address of the session's account.
 func (s *Session) Owner() jid.JID { return s.owner.owner }
 
-func (s *Session) reachable() bool { return s.available && s.priority >= 0 }
+// eligible: by its presence it gets what is addressed to the account.
+func (s *Session) eligible() bool { return s.available && s.priority >= 0 }
+
+// isReachable: it gets what is addressed to the account now, because it has what waited before.
+func (s *Session) isReachable() bool { return s.eligible() && !s.flushing }
+
+// room: the client has taken enough of what it was sent to be handed more from the inbox.
+func (s *Session) room() bool {
+	if s.out == nil {
+		return false
+	}
+	_, unacked := s.out.Unacked()
+	return unacked < flushWindow && s.out.Queued() < flushWindow
+}
 
 // send hands a stanza to the session's client, or keeps it for the resumption. inbox is the id under which the inbox holds it, or 0.
 // Only the account's writer calls it.
@@ -84,7 +103,7 @@ func (s *Session) send(st *stanza.Stanza, inbox int64) bool {
 	if s.out != nil {
 		err = s.out.SendTagged(st, uint64(inbox))
 	} else {
-		err = s.hibernating.Push(stream.Sent{Stanza: st, Tag: uint64(inbox)})
+		err = s.hibernating.Push(stream.Sent{Stanza: st, Tag: uint64(inbox), At: time.Now()})
 	}
 	if err != nil {
 		if errors.Is(err, stream.ErrTooManyUnacked) && s.out == nil {

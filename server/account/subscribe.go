@@ -131,7 +131,9 @@ func (a *Account) applyState(it store.RosterItem, next subscription.State, reque
 		}
 		return nil
 	}
-	return a.putItem(context.Background(), it)
+	old := a.roster.items[it.JID]
+	unseen := old != nil && old.Hidden == it.Hidden && old.Subscription == it.Subscription && old.Ask == it.Ask && old.Approved == it.Approved
+	return a.putItem(context.Background(), it, unseen) // that a contact asks is not pushed (RFC 6121 §3.1.3)
 }
 
 // redeliverRequests hands unanswered subscription requests to a session that just became available (RFC 6121 §3.1.3).

@@ -64,6 +64,7 @@ func (room *room) query(ctx context.Context, r *handler.Request) (handler.Answer
 	case err != nil:
 		return nil, err
 	}
+	cut(&page, question.Backward)
 	results := make([]*stanza.Stanza, 0, len(page.Entries))
 	for _, entry := range page.Entries {
 		st, err := account.ParseStored(entry.Stanza)
@@ -86,6 +87,30 @@ func (room *room) query(ctx context.Context, r *handler.Request) (handler.Answer
 		fin.Page.Count = rsm.Some(page.Count)
 	}
 	return fin.Encode, nil
+}
+
+// pageBytes bounds the results of one query: whoever asks must be able to take them at once, because the server does not wait for clients.
+const pageBytes = 256 << 10
+
+// cut shortens a page to pageBytes, but not below one message, at the end the client has not asked to begin with.
+func cut(p *store.ArchivePage, backward bool) {
+	total := 0
+	for i := range p.Entries {
+		e := &p.Entries[i]
+		if backward {
+			e = &p.Entries[len(p.Entries)-1-i]
+		}
+		if total += len(e.Stanza); total <= pageBytes || i == 0 {
+			continue
+		}
+		if backward {
+			p.Entries = p.Entries[len(p.Entries)-i:]
+		} else {
+			p.Entries = p.Entries[:i]
+		}
+		p.First, p.Last, p.Complete = p.Entries[0].ID, p.Entries[len(p.Entries)-1].ID, false
+		return
+	}
 }
 
 func result(r *handler.Request, queryID string, entry store.ArchiveEntry, st *stanza.Stanza) *stanza.Stanza {

@@ -1,8 +1,6 @@
 package deliver
 
 import (
-	"sync/atomic"
-
 	"godwit/server/account"
 	"godwit/store"
 	"godwit/stream"
@@ -25,7 +23,6 @@ type Line struct {
 	Session *account.Session
 	in      Inbound
 	slots   chan struct{} // one taken per stanza that is with the store
-	broken  atomic.Bool   // the store is closed: nothing more will be handled
 }
 
 // NewLine returns the line of a session that reads from in.
@@ -47,14 +44,14 @@ func (l *Line) then(commits store.Committer, batch store.Batch, f func(r store.R
 		<-l.slots
 	})
 	if err != nil {
-		l.drain()
+		<-l.slots
+		l.Drain()
 		f(store.Result{}, err, true)
 	}
 }
 
-// drain waits until nothing of the line is with the store, the slot just taken included.
-func (l *Line) drain() {
-	<-l.slots
+// Drain waits until nothing of the line is with the store. Only its reader may call it.
+func (l *Line) Drain() {
 	for range inFlight {
 		l.slots <- struct{}{}
 	}

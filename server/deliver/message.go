@@ -40,7 +40,7 @@ func (p *Pipeline) message(ctx context.Context, l *Line, ev stream.Event, st *st
 	}
 
 	// Strip what only the server may say.
-	st = sanitise(st, p.cfg.Domain)
+	st = Sanitise(st, p.cfg.Domain)
 
 	// Plan what has to be on disk.
 	keepable := account.Keepable(st)

@@ -9,7 +9,7 @@ import (
 
 // presence takes what a session says about itself, or to one address (RFC 6121 §4), or about a subscription (RFC 6121 §3).
 func (p *Pipeline) presence(l *Line, ev stream.Event, st *stanza.Stanza) {
-	st = sanitise(st, p.cfg.Domain)
+	st = Sanitise(st, p.cfg.Domain)
 	l.then(p.cfg.Commits, store.Batch{}, func(_ store.Result, _ error, inline bool) {
 		if subscription.IsSubscription(st.Type) && st.To.Local() != "" {
 			// Acknowledged once the new state of the subscription is on disk.

@@ -6,9 +6,9 @@ import (
 	"godwit/xmlstream"
 )
 
-// sanitise takes out of a client's stanza what only this server may say: archive ids by local addresses (XEP-0359 §4.3), archive results and
+// Sanitise takes out of a client's stanza what only this server may say: archive ids by local addresses (XEP-0359 §4.3), archive results and
 // carbons (whoever reads them trusts the envelope, so none is let in at all), and delay stamps in this domain's name (XEP-0203 §5).
-func sanitise(st *stanza.Stanza, domain jid.JID) *stanza.Stanza {
+func Sanitise(st *stanza.Stanza, domain jid.JID) *stanza.Stanza {
 	suspicious := false
 	for name := range st.ChildNames() {
 		if forgeable(name) {

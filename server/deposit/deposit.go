@@ -25,8 +25,9 @@ type Archiver interface {
 const skew = time.Minute
 
 // Register adds the handlers of this room.
-func Register(t *handler.Table, accounts *account.Registry, commits store.Committer, archiver Archiver) {
-	room := &room{accounts: accounts, commits: commits, archiver: archiver}
+// clean takes out of a message what only the server may say.
+func Register(t *handler.Table, accounts *account.Registry, commits store.Committer, archiver Archiver, clean func(*stanza.Stanza) *stanza.Stanza) {
+	room := &room{accounts: accounts, commits: commits, archiver: archiver, clean: clean}
 	t.Register(deposit.NS, "deposit", stanza.Set, handler.Self, room.deposit)
 }
 
@@ -34,6 +35,7 @@ type room struct {
 	accounts *account.Registry
 	commits  store.Committer
 	archiver Archiver
+	clean    func(*stanza.Stanza) *stanza.Stanza
 }
 
 // deposit stores the batch in one transaction, then copies what is new to the other sessions, in order.
@@ -57,6 +59,8 @@ func (room *room) deposit(ctx context.Context, r *handler.Request) (handler.Answ
 			result.Receipts[i].Error = stanza.ErrNotAllowed().WithText("the account's archive does not keep this conversation")
 			continue
 		}
+		in.Items[i].Forwarded.Stanza = room.clean(item.Forwarded.Stanza) // whoever wrote it is not trusted more for having come directly
+		item = in.Items[i]
 		at := item.Forwarded.Delay.Stamp
 		if at.After(now.Add(skew)) {
 			at = now

@@ -96,7 +96,7 @@ func Presence(presenceType string, t Target) Action {
 		}
 		return ToSubscription
 	case stanza.Probe:
-		// §4.3.2: answered by the server. A probe for an account that is not there is answered too, by the caller, with unsubscribed.
+		// §4.3.2: answered by the server.
 		return ToServer
 	}
 	switch {
