@@ -1,0 +1,9 @@
+// Package interop runs clients that others wrote against the real program: slixmpp (Python), go-sendxmpp and profanity,
+// as Debian ships them, beside our own `godwit headless`. What passes here works for people who keep their client.
+//
+// Each test starts a server of its own on loopback. A client that is not installed skips its tests, or with CI=true
+// fails them. testdata/slix.py makes slixmpp a process of JSON lines; what it can do is listed there.
+//
+// What may not enter: tests of our own client alone (netlab/story, client/clienttest), and any XML written by us: the
+// point is what others send.
+package interop
