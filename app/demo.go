@@ -204,6 +204,9 @@ func (d *demo) befriend(ctx context.Context) error {
 		if _, err := await(ctx, me, "the roster", mutual); err != nil {
 			return err
 		}
+		if err := me.sees(ctx, other, true); err != nil {
+			return err
+		}
 	}
 	for _, me := range []*actor{d.alice, d.bob} {
 		contacts, err := me.Roster(ctx)
@@ -221,7 +224,7 @@ func (d *demo) notice(ctx context.Context) error {
 	if err := d.alice.leave(); err != nil {
 		return err
 	}
-	if _, err := await(ctx, d.bob, "alice's leaving", func(e client.PresenceChanged) bool { return e.From.Bare() == d.alice.jid && !e.Available }); err != nil {
+	if err := d.bob.sees(ctx, d.alice, false); err != nil {
 		return err
 	}
 	begun := time.Now()
@@ -234,7 +237,7 @@ func (d *demo) notice(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if _, err := await(ctx, d.alice, "bob's presence", func(e client.PresenceChanged) bool { return e.From.Bare() == d.bob.jid && e.Available && e.Direct }); err != nil {
+	if err := d.alice.sees(ctx, d.bob, true); err != nil {
 		return err
 	}
 	d.t.say("alice signs out and in again. On bob's screen, %s later:", since(begun))

@@ -89,6 +89,18 @@ func await[E client.Event](ctx context.Context, a *actor, what string, match fun
 	}
 }
 
+// sees waits until a sees the other come and be able to talk directly, or go.
+func (a *actor) sees(ctx context.Context, other *actor, come bool) error {
+	what := other.name + "'s leaving"
+	if come {
+		what = other.name + "'s presence"
+	}
+	_, err := await(ctx, a, what, func(e client.PresenceChanged) bool {
+		return e.From.Bare() == other.jid && e.Available == come && (!come || e.Direct)
+	})
+	return err
+}
+
 func (a *actor) send(ctx context.Context, to *actor, body string) (string, error) {
 	return a.Send(ctx, client.Outgoing{To: to.jid, Body: body})
 }

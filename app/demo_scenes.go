@@ -198,7 +198,7 @@ func (d *demo) absence(ctx context.Context) error {
 	if err := d.bob.leave(); err != nil {
 		return err
 	}
-	if _, err := await(ctx, d.alice, "bob's leaving", func(e client.PresenceChanged) bool { return e.From.Bare() == d.bob.jid && !e.Available }); err != nil {
+	if err := d.alice.sees(ctx, d.bob, false); err != nil {
 		return err
 	}
 	id, err := d.alice.send(ctx, d.bob, "Call me when you are back.")
