@@ -73,6 +73,7 @@ type demo struct {
 	addr  string // of the server's listener for clients
 	alice *actor
 	bob   *actor
+	hello time.Time // when the first message was written
 	// cut is set while the direct path between the two is to be dead.
 	cut atomic.Bool
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"time"
 
 	"godwit/client"
 	"godwit/client/path"
@@ -26,6 +27,7 @@ type actor struct {
 	more   chan struct{} // closed when something is added
 	gone   bool
 	mode   path.Mode // what carries new messages, as told last
+	linked time.Time // when a direct link came up last
 }
 
 // newActor runs a client.
@@ -49,8 +51,13 @@ func (a *actor) add(e client.Event, gone bool) {
 	if e != nil {
 		a.events = append(a.events, e)
 	}
-	if r, ok := e.(client.RouteChanged); ok {
-		a.mode = r.Mode
+	switch e := e.(type) {
+	case client.RouteChanged:
+		a.mode = e.Mode
+	case client.LinkChanged:
+		if e.State == client.LinkUp {
+			a.linked = time.Now()
+		}
 	}
 	a.gone = a.gone || gone
 	close(a.more)
