@@ -140,7 +140,7 @@ func (k *core) keep(r received, t *ticket) {
 			k.emit(r.event())
 		}
 		t.done()
-		k.confirm(&r, res.Added[0].New)
+		k.confirm(&r)
 	})
 }
 
@@ -180,8 +180,8 @@ func (k *core) commit(b cache.Batch, done func(cache.Result, error)) {
 }
 
 // confirm sends the receipt a message asks for (XEP-0184), by the way it came.
-func (k *core) confirm(r *received, isNew bool) {
-	if k.cfg.NoReceipts || !k.roster.sees(r.chat) || !r.wantsReceipt(isNew) {
+func (k *core) confirm(r *received) {
+	if k.cfg.NoReceipts || !k.roster.sees(r.chat) || !r.wantsReceipt() {
 		return
 	}
 	reply := stanza.Build(stanza.Message, r.stanza.Type, r.from, jid.JID{}, newID(), func(e *xmlstream.Encoder) {
@@ -189,6 +189,7 @@ func (k *core) confirm(r *received, isNew bool) {
 		hints.Store.Encode(e) // the sender may be away by now
 	})
 	if r.source == direct {
+		r.link.confirmed(reply)
 		k.sendDirect(r.link, reply, 0)
 		return
 	}
@@ -196,20 +197,11 @@ func (k *core) confirm(r *received, isNew bool) {
 }
 
 // wantsReceipt reports whether a message is to be confirmed. A second copy is
-// confirmed like the first, since that answer may have been lost. What came while
-// the user was away and is found in the archive is confirmed when it is new here; a
-// copy of what another device got is not, since that device answers.
-func (r *received) wantsReceipt(isNew bool) bool {
-	if r.own || r.stanza.ID == "" || !r.stanza.Has(receipts.NS, "request") {
-		return false
-	}
-	switch r.source {
-	case copied:
-		return false
-	case archived:
-		return isNew && !r.backlog
-	}
-	return true
+// confirmed like the first, since that answer may have been lost, and so is what
+// was missed and comes from the archive. A copy of what another device got is not:
+// that device answers.
+func (r *received) wantsReceipt() bool {
+	return !r.own && r.stanza.ID != "" && r.source != copied && !r.backlog && r.stanza.Has(receipts.NS, "request")
 }
 
 // takeReceipt takes the confirmation that a device of the peer has a message.

@@ -36,6 +36,42 @@ type directLink struct {
 	used   time.Time // when it last carried a message
 	idle   alarm
 	reason string // why it ends, if that is known already
+	recent []recentReceipt
+}
+
+// recentReceipt is a confirmation that the link may have lost on its way.
+type recentReceipt struct {
+	stanza *stanza.Stanza
+	at     time.Time
+}
+
+// Bounds of what is confirmed again when a link breaks.
+const (
+	recentTime = 30 * time.Second
+	maxRecent  = 256
+)
+
+// confirmed remembers a receipt for a while.
+func (l *directLink) confirmed(s *stanza.Stanza) {
+	now := time.Now()
+	drop := 0
+	for drop < len(l.recent) && (len(l.recent)-drop >= maxRecent || now.Sub(l.recent[drop].at) > recentTime) {
+		drop++
+	}
+	l.recent = append(l.recent[drop:], recentReceipt{s, now})
+}
+
+// confirmAgain sends, through the server, the receipts that a broken link may have
+// lost. The sender has handed those messages to its server by now, which knows them
+// from our deposit and will not deliver them a second time.
+func (k *core) confirmAgain(l *directLink) {
+	now := time.Now()
+	for _, r := range l.recent {
+		if now.Sub(r.at) <= recentTime {
+			k.send(r.stanza)
+		}
+	}
+	l.recent = nil
 }
 
 // building is an introduction under way.
@@ -297,6 +333,9 @@ func (k *core) directClosed(l *directLink, err error) {
 // linkGone tells the end of a link.
 func (k *core) linkGone(l *directLink) {
 	k.timers.stop(&l.idle)
+	if l.reason != reasonIdle {
+		k.confirmAgain(l)
+	}
 	info := k.infoOf(l)
 	info.State = LinkDown
 	k.log.Info("direct link down", "peer", l.device.String(), "reason", l.reason)
@@ -318,8 +357,11 @@ func (k *core) checkIdle(l *directLink) {
 		k.after(&l.idle, max(time.Second, k.cfg.Times.IdleLink-idle), func() { k.checkIdle(l) })
 		return
 	}
-	k.closeLink(l, "idle")
+	k.closeLink(l, reasonIdle)
 }
+
+// reasonIdle is why links end that no chat uses.
+const reasonIdle = "idle"
 
 // closeLink ends a link politely.
 func (k *core) closeLink(l *directLink, reason string) {
