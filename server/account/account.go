@@ -27,6 +27,10 @@ type Account struct {
 	// inboxSent is the highest inbox id that was handed to a live session and not yet acknowledged by it; 0 when none. It keeps a second
 	// session from getting the same messages.
 	inboxSent int64
+	// leaving are the inbox entries whose removal is under way; they are not handed out again. The account stays in memory for them.
+	leaving map[int64]struct{}
+	// left is when the last session left, while that is being stored; nil otherwise. The account stays in memory for it, too.
+	left *store.Seen
 }
 
 func (a *Account) log() *slog.Logger { return a.registry.cfg.Log.With("account", a.owner.String()) }
@@ -43,7 +47,7 @@ func (a *Account) run(budget int) {
 		}
 		done += len(batch)
 		a.mailbox.giveBack(batch)
-		if len(a.sessions) == 0 && a.mailbox.closeIfIdle() {
+		if a.idle() && a.mailbox.closeIfIdle() {
 			a.registry.drop(a)
 			return
 		}
@@ -53,6 +57,9 @@ func (a *Account) run(budget int) {
 		}
 	}
 }
+
+// idle reports whether the account may be forgotten: the store knows all there is to know about it.
+func (a *Account) idle() bool { return len(a.sessions) == 0 && len(a.leaving) == 0 && a.left == nil }
 
 // handle works on one event. A panic is a defect of this package; it is logged and ends the event, not the server.
 func (a *Account) handle(it *item) {

@@ -118,6 +118,10 @@ func (a *Account) flushEntries(s *Session, entries []store.InboxEntry) (all, ok 
 	archive := !s.greeted && (s.bind2 || s.readArchive.Load())
 	for i := range entries {
 		entry := &entries[i]
+		if _, leaving := a.leaving[entry.ID]; leaving {
+			s.flushed = entry.ID
+			continue
+		}
 		if entry.Archived != 0 && archive {
 			s.flushed, done = entry.ID, append(done, entry.ID)
 			continue
@@ -207,9 +211,27 @@ func (a *Account) forget(ids []int64) {
 	if len(ids) == 0 {
 		return
 	}
+	if a.leaving == nil {
+		a.leaving = make(map[int64]struct{})
+	}
+	for _, id := range ids {
+		a.leaving[id] = struct{}{}
+	}
+	registry := a.registry
+	gone := func(err error) {
+		if err != nil {
+			a.log().Warn("delivered messages stay in the inbox", "error", err)
+		}
+		for _, id := range ids {
+			delete(a.leaving, id)
+		}
+	}
 	batch := store.Batch{Deletes: []store.InboxDelete{{Owner: a.owner, IDs: ids}}}
-	if err := a.registry.cfg.Commits.Commit(batch, func(store.Result, error) {}); err != nil {
-		a.log().Warn("delivered messages stay in the inbox", "error", err)
+	err := registry.cfg.Commits.Commit(batch, func(_ store.Result, err error) {
+		registry.do(a.owner, false, func(*Account) { gone(err) })
+	})
+	if err != nil {
+		gone(err)
 	}
 }
 

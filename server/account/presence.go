@@ -185,6 +185,11 @@ func (r *Registry) LastSeen(ctx context.Context, owner jid.JID) (t time.Time, st
 	if r.Reachable(owner) > 0 {
 		return time.Now(), "", true, nil
 	}
+	var pending *store.Seen
+	r.call(owner, func(a *Account) { pending = a.left })
+	if pending != nil {
+		return pending.Time, pending.Status, true, nil
+	}
 	seen, err := r.cfg.LastSeen.LastSeen(ctx, owner)
 	if errors.Is(err, store.ErrNotFound) {
 		return time.Time{}, "", false, nil
@@ -206,9 +211,21 @@ func (a *Account) noteLeft(st *stanza.Stanza) {
 			status = ""
 		}
 	}
-	seen := store.Seen{Owner: a.owner, Time: time.Now(), Status: status}
-	if err := a.registry.cfg.Commits.Commit(store.Batch{Seen: []store.Seen{seen}}, func(store.Result, error) {}); err != nil {
-		a.log().Warn("when the account left was not stored", "error", err)
+	seen, registry := &store.Seen{Owner: a.owner, Time: time.Now(), Status: status}, a.registry
+	stored := func(err error) {
+		if err != nil {
+			a.log().Warn("when the account left was not stored", "error", err)
+		}
+		if a.left == seen {
+			a.left = nil
+		}
+	}
+	a.left = seen
+	err := registry.cfg.Commits.Commit(store.Batch{Seen: []store.Seen{*seen}}, func(_ store.Result, err error) {
+		registry.do(a.owner, false, func(*Account) { stored(err) })
+	})
+	if err != nil {
+		stored(err)
 	}
 }
 
