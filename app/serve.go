@@ -47,7 +47,7 @@ type serveCommand struct {
 	InboxKeep      time.Duration `toml:"archive.inbox-keep" default:"0s" placeholder:"DURATION" help:"Remove messages that waited longer than this for somebody absent. 0s keeps them."`
 
 	MaxConnections  int           `toml:"limits.connections" default:"100000" number:"1" placeholder:"N" help:"Connections at once."`
-	MaxPerAddress   int           `toml:"limits.connections-per-address" default:"1000" number:"1" placeholder:"N" help:"Connections at once from one IPv4 address or IPv6 /64 network."`
+	MaxPerAddress   int           `toml:"limits.connections-per-address" default:"20000" number:"1" placeholder:"N" help:"Connections at once from one IPv4 address or IPv6 /64 network."`
 	MaxSessions     int           `toml:"limits.sessions-per-account" default:"20" number:"1" placeholder:"N" help:"Sessions at once of one account."`
 	MaxContacts     int           `toml:"limits.contacts" default:"5000" number:"1" placeholder:"N" help:"Contacts of one account."`
 	MaxInbox        int           `toml:"limits.inbox" default:"2000" number:"1" placeholder:"N" help:"Messages that wait for one absent account."`
