@@ -1,6 +1,7 @@
 package interop
 
 import (
+	"encoding/json"
 	"net"
 	"os"
 	"os/exec"
@@ -73,4 +74,31 @@ func split(t *testing.T, address string) (host, port string) {
 		t.Fatal(err)
 	}
 	return host, port
+}
+
+// awaitSession waits until an account has an available session, for clients that do not tell.
+func awaitSession(t *testing.T, s *story.Server, account string) {
+	t.Helper()
+	look := time.NewTicker(50 * time.Millisecond)
+	defer look.Stop()
+	deadline := time.After(patience)
+	for {
+		for line := range strings.Lines(story.Run(t, "sessions", "--json", "--data", s.Data)) {
+			var session struct {
+				JID       string
+				Available bool
+			}
+			if err := json.Unmarshal([]byte(line), &session); err != nil {
+				t.Fatal(err)
+			}
+			if bare(session.JID) == account && session.Available {
+				return
+			}
+		}
+		select {
+		case <-look.C:
+		case <-deadline:
+			t.Fatalf("%s does not come online", account)
+		}
+	}
 }
