@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"strings"
 	"sync"
 	"testing"
@@ -15,6 +16,7 @@ import (
 	"godwit/client/cache/memory"
 	"godwit/jid"
 	"godwit/link"
+	"godwit/link/bytestream"
 	"godwit/link/linktest"
 	"godwit/sasl"
 	"godwit/stanza"
@@ -48,6 +50,7 @@ type scripted struct {
 	mu       sync.Mutex
 	refuse   error
 	dials    []time.Time
+	pipes    []*mutePipe
 	stream   *stream.Stream
 	got      []*stanza.Stanza
 	more     chan struct{}
@@ -109,7 +112,12 @@ func (s *scripted) Dial(context.Context, string) (link.Link, error) {
 	if s.refuse != nil {
 		return nil, s.refuse
 	}
-	a, b := linktest.SecurePipe(linktest.Options{})
+	x, y := net.Pipe()
+	one, two := &mutePipe{Conn: x}, &mutePipe{Conn: y}
+	s.pipes = append(s.pipes, one, two)
+	info := link.TLSInfo{Version: "TLS 1.3", PeerVerified: true}
+	a := &linktest.Secured{Link: bytestream.New(one, linktest.Options{}.Config()), Info: info}
+	b := &linktest.Secured{Link: bytestream.New(two, linktest.Options{}.Config()), Info: info}
 	go s.serve(b)
 	return a, nil
 }
@@ -386,3 +394,104 @@ func bodies(ms []client.Message) string {
 }
 
 var errNetwork = errors.New("no network")
+
+// withStanzaID adds the id the account's archive gave a message.
+func withStanzaID(xml, id string) string {
+	return strings.Replace(xml, "</message>", "<stanza-id xmlns='urn:xmpp:sid:0' id='"+id+"' by='alice@localhost'/></message>", 1)
+}
+
+// forget begins a new record of what the client sends.
+func (s *scripted) forget() {
+	s.mu.Lock()
+	s.got = nil
+	s.mu.Unlock()
+}
+
+// requestAck asks the client to acknowledge.
+func (s *scripted) requestAck() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.stream.RequestAck()
+}
+
+// unacked is how many stanzas the client has not acknowledged.
+func (s *scripted) unacked() int {
+	s.requestAck()
+	synctest.Wait()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n, _ := s.stream.Unacked()
+	return n
+}
+
+// deafen makes the server say nothing any more, as behind a dead router.
+func (s *scripted) deafen() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, p := range s.pipes {
+		p.mute()
+	}
+}
+
+// mutePipe is a connection that can go dead in both directions.
+type mutePipe struct {
+	net.Conn
+	mu   sync.Mutex
+	dead bool
+}
+
+func (p *mutePipe) mute() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.dead = true
+}
+
+func (p *mutePipe) Write(b []byte) (int, error) {
+	p.mu.Lock()
+	dead := p.dead
+	p.mu.Unlock()
+	if dead {
+		return len(b), nil
+	}
+	return p.Conn.Write(b)
+}
+
+// slowCache is a cache whose writes can be held up, or fail.
+type slowCache struct {
+	cache.Cache
+	mu   sync.Mutex
+	gate chan struct{}
+	err  error
+}
+
+func (c *slowCache) hold() (release func()) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	gate := make(chan struct{})
+	c.gate = gate
+	return func() { close(gate) }
+}
+
+func (c *slowCache) fail(err error) {
+	c.mu.Lock()
+	c.err = err
+	c.mu.Unlock()
+}
+
+func (c *slowCache) Commit(b cache.Batch, done func(cache.Result, error)) error {
+	c.mu.Lock()
+	gate, err := c.gate, c.err
+	c.mu.Unlock()
+	if gate != nil {
+		go func() {
+			<-gate
+			_ = c.Cache.Commit(b, done)
+		}()
+		return nil
+	}
+	if err != nil && len(b.Add) > 0 {
+		go done(cache.Result{}, err)
+		return nil
+	}
+	return c.Cache.Commit(b, done)
+}
