@@ -77,6 +77,7 @@ var rooms = []room{
 	{pattern: "store/storetest", floor: tests, why: "a suite for stores"},
 	{pattern: "bus/bustest", floor: tests, why: "a suite for buses"},
 	{pattern: "client/cache/cachetest", floor: tests, why: "a suite for caches"},
+	{pattern: "client/clienttest", floor: tests, why: "joins client and server in one process"},
 	{pattern: "xep/internal/codectest", floor: tests, why: "a suite for codecs"},
 	{pattern: "script/...", floor: tests, why: "conversations as test data"},
 	{pattern: "interop/...", floor: tests, why: "drives stock clients"},

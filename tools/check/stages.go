@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 )
@@ -99,7 +100,8 @@ func unit(r *run) error {
 		return err
 	}
 	packages = slices.DeleteFunc(packages, func(p string) bool {
-		return strings.Contains(p, "/archtest") || strings.Contains(p, "/interop") || strings.HasSuffix(p, "/netlab")
+		_, inside, _ := strings.Cut(p, "/")
+		return inside == "archtest" || inside == "interop" || slices.Contains(labs, "./"+inside)
 	})
 	if _, err := exec.LookPath("gcc"); err != nil {
 		return r.missing("the race detector needs gcc")
@@ -107,7 +109,24 @@ func unit(r *run) error {
 	return r.goTest([]string{"CGO_ENABLED=1"}, append([]string{"-race"}, packages...)...)
 }
 
-// interop starts a server for each test, so its tests run side by side.
-func interop(r *run) error { return r.goTest(nil, "-count=1", "./interop/...") }
+// interop lets stock clients drive a server that stops at the first data race.
+func interop(r *run) error {
+	dir, err := os.MkdirTemp("", "godwit-race-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	binary := filepath.Join(dir, "godwit")
+	if err := r.do([]string{"CGO_ENABLED=1"}, "go", "build", "-race", "-o", binary, "./cmd/godwit"); err != nil {
+		return err
+	}
+	return r.goTest([]string{"GODWIT_BINARY=" + binary, "GORACE=halt_on_error=1"}, "-count=1", "./interop/...")
+}
 
-func netlab(r *run) error { return r.goTest(nil, "-count=1", "./netlab") }
+// netlab measures and cuts, so nothing else runs beside it.
+func netlab(r *run) error {
+	return r.goTest(nil, append([]string{"-count=1", "-p=1"}, labs...)...)
+}
+
+// labs are the packages that build networks.
+var labs = []string{"./netlab", "./netlab/story"}
