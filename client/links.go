@@ -2,6 +2,8 @@ package client
 
 import (
 	"context"
+	"errors"
+	"io"
 	"slices"
 	"time"
 
@@ -324,7 +326,7 @@ func (k *core) directClosed(l *directLink, err error) {
 	k.linkGone(l)
 	now := time.Now()
 	k.paths.Do(now, l.device.Bare(), func(c *path.Chat) []path.Effect { return c.LinkDown(now, l.id) }, k.apply)
-	if time.Since(l.used) < k.cfg.Times.IdleLink {
+	if l.reason != reasonIdle && !errors.Is(err, io.EOF) { // nobody closed it on purpose
 		k.links.failed(l.device, now, false)
 		k.considerIntroduction(l.device.Bare())
 	}

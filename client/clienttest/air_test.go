@@ -5,10 +5,10 @@ import (
 	"fmt"
 	"net"
 	"sync"
-	"testing"
 
 	"godwit/client"
 	"godwit/client/path"
+	"godwit/jid"
 	"godwit/link"
 	"godwit/link/bytestream"
 	"godwit/peer"
@@ -65,8 +65,7 @@ func (t *airTransport) Answer(p peer.Params, remote xmlstream.Node) (peer.Sessio
 		return s, nil // the checks will go unanswered
 	}
 	x, y := net.Pipe()
-	one, two := &airPipe{Conn: x, air: a}, &airPipe{Conn: y, air: a}
-	one.other, two.other = two, one
+	one, two := &airPipe{Conn: x, air: a, to: other.params.Peer}, &airPipe{Conn: y, air: a, to: p.Peer}
 	a.links[one], a.links[two] = true, true
 	a.made++
 	limits := xmlstream.DefaultLimits()
@@ -86,10 +85,10 @@ func (s *airSession) Close()                      {}
 // for good, as on a path whose packets are dropped.
 type airPipe struct {
 	net.Conn
-	air   *air
-	other *airPipe
-	mu    sync.Mutex
-	jam   bool
+	air *air
+	to  jid.JID // who is at the other end
+	mu  sync.Mutex
+	jam bool
 }
 
 func (p *airPipe) Write(b []byte) (int, error) {
@@ -142,4 +141,28 @@ func (p *person) sendBy(to *person, id, body string, r path.Route) {
 
 func describe(e client.Event) string { return fmt.Sprintf("%T%+v", e, e) }
 
-var _ = testing.Short
+// sever ends every direct link.
+func (a *air) sever() {
+	a.mu.Lock()
+	links := make([]*airPipe, 0, len(a.links))
+	for l := range a.links {
+		links = append(links, l)
+	}
+	a.mu.Unlock()
+	for _, l := range links {
+		_ = l.Close()
+	}
+}
+
+// inject writes to whoever is linked with from, as if from had sent it.
+func (a *air) inject(from jid.JID, xml string) {
+	a.mu.Lock()
+	var pipe *airPipe
+	for l := range a.links {
+		if l.to != from {
+			pipe = l // the end that from holds
+		}
+	}
+	a.mu.Unlock()
+	_, _ = pipe.Conn.Write([]byte(xml))
+}
