@@ -190,13 +190,11 @@ func (a *acceptor) attempt(p *profile, m sasl.Mechanism, initial []byte) ([]byte
 func (a *acceptor) lookup(user string) (map[sasl.Hash]sasl.Credentials, error) {
 	a.s.peer.Account = a.account(user)
 	if g := a.cfg.Guard; g != nil && !g.Allow(a.l.RemoteAddr().Addr(), a.s.peer.Account) {
-		return nil, errTooOften
+		return nil, ErrTooOften
 	}
 	// The database may be slow; the handshake's deadline is not its business.
 	return a.cfg.Authenticator.Lookup(context.WithoutCancel(a.ctx), a.now.to.Domain(), user)
 }
-
-var errTooOften = errors.New("too many attempts lately")
 
 // response waits for the answer to a challenge. Whatever else comes ends the
 // stream (XEP-0388 §2.4).

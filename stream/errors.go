@@ -107,6 +107,9 @@ var (
 	// ErrTooManyUnacked: the peer acknowledged nothing until the bound of the
 	// queue of unacknowledged stanzas was reached.
 	ErrTooManyUnacked = errors.New("stream: too much is unacknowledged")
+	// ErrTooOften is why an attempt to sign in was refused that AuthGuard.Allow
+	// did not allow. The peer reads temporary-auth-failure.
+	ErrTooOften = errors.New("stream: too many attempts lately")
 	// ErrLost: the transport ended without an end of stream. The session may
 	// be resumed.
 	ErrLost = errors.New("stream: the connection was lost")

@@ -14,9 +14,9 @@ func ManagementAt(n uint64) *Management {
 
 const MaxBuckets = maxBuckets
 
-// Len is how many addresses are remembered.
+// Len is how many buckets of the largest kind are remembered.
 func (l *AuthLimiter) Len() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return len(l.addresses)
+	return max(len(l.addresses.m), len(l.accounts.m), len(l.trusted.m))
 }

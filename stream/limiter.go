@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"errors"
 	"net/netip"
 	"sync"
 	"time"
@@ -10,12 +11,6 @@ import (
 	"godwit/sasl"
 )
 
-// Rate is a token bucket's: Burst attempts at once, one more every Every.
-type Rate struct {
-	Burst int
-	Every time.Duration
-}
-
 // Defaults of AuthLimiter. A person mistypes a few times; a household or office
 // shares an address; nobody guesses a password at these rates.
 var (
@@ -24,23 +19,25 @@ var (
 )
 
 // AuthLimiter is an AuthGuard of token buckets, one per address (see
-// link.AddressGroup) and one per account. Only attempts that fail cost. Whoever
-// has signed in to an account from an address is not locked out by strangers
-// that empty the account's bucket from elsewhere.
+// link.AddressGroup) and one per account. Only attempts that fail cost, so that
+// thousands may sign in from one address at the same moment.
+//
+// Whoever has signed in to an account from an address has a bucket of their own
+// from then on. Neither strangers that empty the account's bucket from
+// elsewhere nor neighbours that empty the address's lock them out.
 //
 // It is safe for concurrent use. Its memory is bounded: at most maxBuckets of
 // each kind are remembered.
 type AuthLimiter struct {
-	address, account Rate
-	now              func() time.Time
+	now func() time.Time
 	// Failed, if not nil, is told about every failed attempt, for log and
 	// metrics; account is zero when it was not known. Set it before use.
 	Failed func(remote netip.Addr, account jid.JID, mechanism sasl.Mechanism, err error)
 
 	mu        sync.Mutex // guards the rest
-	addresses map[netip.Prefix]bucket
-	accounts  map[jid.JID]bucket
-	trusted   map[origin]struct{}
+	addresses buckets[netip.Prefix]
+	accounts  buckets[jid.JID]
+	trusted   buckets[origin]
 }
 
 // origin is an account and where somebody signed in to it.
@@ -49,110 +46,70 @@ type origin struct {
 	from    netip.Prefix
 }
 
-// bucket is a token bucket as the time when it will be full again.
-type bucket struct{ full time.Time }
-
-const maxBuckets = 1 << 16
-
 // NewAuthLimiter returns a limiter; a zero Rate is the default. now is the
 // clock, time.Now outside tests.
 func NewAuthLimiter(address, account Rate, now func() time.Time) *AuthLimiter {
-	if address.Burst <= 0 || address.Every <= 0 {
-		address = DefaultAddressRate
-	}
-	if account.Burst <= 0 || account.Every <= 0 {
-		account = DefaultAccountRate
-	}
+	account = account.or(DefaultAccountRate)
 	return &AuthLimiter{
-		address: address, account: account, now: now,
-		addresses: make(map[netip.Prefix]bucket), accounts: make(map[jid.JID]bucket),
-		trusted: make(map[origin]struct{}),
+		now:       now,
+		addresses: newBuckets[netip.Prefix](address.or(DefaultAddressRate)),
+		accounts:  newBuckets[jid.JID](account),
+		trusted:   newBuckets[origin](account),
 	}
 }
 
-// take takes a token, if there is one. force takes it in any case, at most to
-// empty.
-func (r Rate) take(b bucket, now time.Time, force bool) (bucket, bool) {
-	if b.full.Before(now) {
-		b.full = now
-	}
-	after := b.full.Add(r.Every)
-	if after.Sub(now) > time.Duration(r.Burst)*r.Every {
-		return b, force
-	}
-	return bucket{after}, true
-}
-
-// Allow implements AuthGuard. It takes a token for the attempt, which Report
-// gives back if it succeeds.
+// Allow implements AuthGuard. It takes a token of the account for the attempt,
+// which Report gives back unless the attempt was a wrong guess. The address
+// pays for wrong guesses only once they are known to be wrong; those under way
+// at the same time may put it into debt.
 func (l *AuthLimiter) Allow(remote netip.Addr, account jid.JID) bool {
-	from := link.AddressGroup(remote)
-	now := l.now()
+	from, now := link.AddressGroup(remote), l.now()
+	o := origin{account, from}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	b, ok := l.address.take(l.addresses[from], now, false)
-	if !ok {
+	if _, ok := l.trusted.m[o]; ok {
+		if !l.trusted.has(o, now) {
+			return false
+		}
+		l.trusted.spend(o, now)
+		return true
+	}
+	if !l.addresses.has(from, now) || !l.accounts.has(account, now) {
 		return false
 	}
-	_, trusted := l.trusted[origin{account, from}]
-	c, ok := l.account.take(l.accounts[account], now, trusted)
-	if !ok {
-		return false
-	}
-	put(l.addresses, from, b, now)
-	put(l.accounts, account, c, now)
+	l.accounts.spend(account, now)
 	return true
 }
 
 // Report implements AuthGuard.
 func (l *AuthLimiter) Report(remote netip.Addr, account jid.JID, mechanism sasl.Mechanism, err error) {
-	if l.report(link.AddressGroup(remote), account, err != nil); err != nil && l.Failed != nil {
+	l.report(link.AddressGroup(remote), account, err)
+	if err != nil && l.Failed != nil {
 		l.Failed(remote, account, mechanism, err)
 	}
 }
 
-func (l *AuthLimiter) report(from netip.Prefix, account jid.JID, failed bool) {
+func (l *AuthLimiter) report(from netip.Prefix, account jid.JID, err error) {
+	var refused *sasl.Error
+	errors.As(err, &refused)
+	o := origin{account, from}
 	now := l.now()
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	_, trusted := l.trusted.m[o]
 	switch {
-	case failed && account.IsZero(): // Allow was not asked
-		b, _ := l.address.take(l.addresses[from], now, true)
-		put(l.addresses, from, b, now)
-	case !failed:
-		give(l.addresses, from, l.address)
-		give(l.accounts, account, l.account)
-		if len(l.trusted) >= maxBuckets {
-			for k := range l.trusted { // any one
-				delete(l.trusted, k)
-				break
-			}
+	case errors.Is(err, ErrTooOften), errors.Is(err, sasl.ErrBindingType):
+		return // nothing was taken and nothing guessed: it was refused by Allow, or before Allow was asked
+	case err == nil && !trusted:
+		l.accounts.give(account)
+		l.trusted.put(o, bucket{}, now)
+	case err == nil, refused != nil && refused.Condition == sasl.TemporaryAuthFailure: // our own fault
+		if trusted {
+			l.trusted.give(o)
+		} else {
+			l.accounts.give(account)
 		}
-		l.trusted[origin{account, from}] = struct{}{}
+	case !trusted:
+		l.addresses.spend(from, now)
 	}
-}
-
-func give[K comparable](m map[K]bucket, k K, r Rate) {
-	if b, ok := m[k]; ok {
-		m[k] = bucket{b.full.Add(-r.Every)}
-	}
-}
-
-// put stores a bucket. Into a full map it makes room at a bounded cost: it looks
-// at a few entries, forgets those that are full again, which say nothing, and at
-// worst one that is not.
-func put[K comparable](m map[K]bucket, k K, b bucket, now time.Time) {
-	if _, ok := m[k]; !ok && len(m) >= maxBuckets {
-		looked := 0
-		for other, o := range m {
-			looked++
-			if !o.full.After(now) || (looked == 16 && len(m) >= maxBuckets) {
-				delete(m, other)
-			}
-			if looked == 16 {
-				break
-			}
-		}
-	}
-	m[k] = b
 }

@@ -61,8 +61,7 @@ type Link struct {
 	in, out   atomic.Uint64
 	heardEnd  atomic.Bool // the peer closed its stream or its transport
 
-	done   chan struct{}
-	readMu sync.Mutex // held while reading from the transport
+	done chan struct{}
 
 	mu       sync.Mutex // guards all below; never held while waiting
 	rwc      io.ReadWriteCloser
@@ -73,9 +72,11 @@ type Link struct {
 	closing  bool  // Close was called: flush, then end
 	reason   error // why the link ended; nil while it lives
 	broken   error // why nothing can be written any more, though perhaps read
-	ended    bool  // the transport is closed or being closed
+	over     bool  // the transport is closed or being closed
 	gone     bool  // the transport is closed
 
+	reading    bool            // the reader is in the transport
+	readEnd    chan struct{}   // closed when it comes out; nil if nobody waits
 	deaf       <-chan struct{} // closed when discard is over; nil unless closing
 	discarding bool            // discard runs
 	timer      *time.Timer
@@ -138,15 +139,17 @@ func (l *Link) Quality() link.Quality {
 	return q
 }
 
-// transport returns the current transport, or why there is none.
-func (l *Link) transport() (io.ReadWriteCloser, error) {
+// alive is nil, or why nothing is read any more; with mu held.
+func (l *Link) alive() error {
+	if l.reason == nil && l.closing {
+		return link.ErrClosed
+	}
+	return l.reason
+}
+
+// ended is alive for whoever does not hold mu.
+func (l *Link) ended() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.reason != nil {
-		return nil, l.reason
-	}
-	if l.closing {
-		return nil, link.ErrClosed
-	}
-	return l.rwc, nil
+	return l.alive()
 }

@@ -8,6 +8,7 @@ import (
 	"net"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -315,4 +316,63 @@ func BenchmarkSend(b *testing.B) {
 		}
 	}
 	l.Abort()
+}
+
+// A reader that notices the end while the last words are being flushed must not
+// cut them off.
+func TestReadDoesNotDisturbClose(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &slow{read: make(chan struct{}), write: make(chan struct{}), closed: make(chan struct{})}
+		l := bytestream.New(s, linktest.Options{}.Config())
+		failed := make(chan error)
+		go func() {
+			_, err := l.Read()
+			failed <- err
+		}()
+		synctest.Wait() // the reader waits for the transport
+		l.Close([]byte("<last/>"))
+		synctest.Wait() // the flusher too
+		close(s.read)
+		if err := <-failed; !errors.Is(err, link.ErrClosed) {
+			t.Errorf("read: %v", err)
+		}
+		synctest.Wait()
+		select {
+		case <-s.closed:
+			t.Error("closed before the last words were out")
+		default:
+		}
+		close(s.write)
+		<-l.Done()
+	})
+}
+
+// slow is a transport on which things happen when a test says so.
+type slow struct {
+	read, write, closed chan struct{}
+	said                atomic.Bool
+}
+
+func (s *slow) Read(p []byte) (int, error) {
+	select {
+	case <-s.read:
+	case <-s.closed:
+		return 0, io.EOF
+	}
+	if s.said.Swap(true) { // once
+		<-s.closed
+		return 0, io.EOF
+	}
+	p[0] = ' '
+	return 1, nil
+}
+
+func (s *slow) Write(b []byte) (int, error) {
+	<-s.write
+	return len(b), nil
+}
+
+func (s *slow) Close() error {
+	close(s.closed)
+	return nil
 }

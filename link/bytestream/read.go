@@ -28,29 +28,45 @@ const (
 type source struct{ l *Link }
 
 func (s source) Read(p []byte) (int, error) {
-	t, err := s.l.transport()
+	t, err := s.l.beginRead()
 	if err != nil {
 		return 0, err
 	}
-	s.l.readMu.Lock()
 	n, err := t.Read(p)
 	if err != nil {
 		s.l.heardEnd.Store(true)
 	}
-	s.l.readMu.Unlock()
 	if n > 0 {
 		s.l.lastHeard.Store(time.Now().UnixNano())
 		s.l.in.Add(uint64(n))
 	}
-	if _, ended := s.l.transport(); ended != nil {
+	if ended := s.l.endRead(); ended != nil {
 		return 0, ended
 	}
 	return n, err
 }
 
+func (l *Link) beginRead() (io.Reader, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.reading = l.alive() == nil
+	return l.rwc, l.alive()
+}
+
+func (l *Link) endRead() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.reading = false
+	if l.readEnd != nil {
+		close(l.readEnd)
+		l.readEnd = nil
+	}
+	return l.alive()
+}
+
 // Read implements link.Link.
 func (l *Link) Read() (link.Frame, error) {
-	if _, err := l.transport(); err != nil {
+	if err := l.ended(); err != nil {
 		return link.Frame{}, err
 	}
 	switch l.state {
@@ -89,13 +105,13 @@ func (l *Link) readFailed(err error) error {
 	if errors.As(err, &bad) {
 		return bad
 	}
+	if reason := l.ended(); reason != nil {
+		return reason // this end closed first, and may still be flushing
+	}
 	if errors.Is(err, io.EOF) {
 		err = io.ErrUnexpectedEOF
 	}
 	l.end(err)
-	if _, reason := l.transport(); reason != nil {
-		return reason // this end may have closed first
-	}
 	return err
 }
 

@@ -28,7 +28,7 @@ func (l *Link) Upgrade(ctx context.Context, final []byte, swap func(io.ReadWrite
 	fresh, err := swap(old)
 	if err != nil {
 		l.end(err)
-		if _, reason := l.transport(); reason != nil {
+		if reason := l.ended(); reason != nil {
 			return reason
 		}
 		return err

@@ -81,20 +81,20 @@ func (l *Link) startFlush() {
 func (l *Link) flush() {
 	for {
 		l.mu.Lock()
-		if l.ended {
+		if l.over {
 			l.queue.drop()
 		}
 		c := l.queue.take()
 		if c == nil {
-			last := l.closing && !l.ended
+			last := l.closing && !l.over
 			if !last {
 				l.stopFlush()
 				l.mu.Unlock()
 				return
 			}
-			rwc := l.rwc
+			rwc, deaf := l.rwc, l.deaf
 			l.mu.Unlock()
-			l.farewell(rwc)
+			farewell(rwc, deaf)
 			l.end(link.ErrClosed)
 			continue
 		}
@@ -125,10 +125,10 @@ func (l *Link) stopFlush() {
 	l.settle()
 }
 
-// settle closes done when nothing of the link is left; with mu held. Called by
-// the flusher and by the closer, whichever is last does it.
+// settle closes done when nothing of the link is left; with mu held. Whoever
+// ends last does it.
 func (l *Link) settle() {
-	if l.gone && !l.flushing {
+	if l.gone && !l.flushing && !l.discarding {
 		close(l.done)
 	}
 }
@@ -155,7 +155,7 @@ func (l *Link) writeFailed(err error) {
 		l.endLocked(fmt.Errorf("%w: %w", link.ErrWriteTimeout, err))
 	case l.closing:
 		l.endLocked(link.ErrClosed)
-	case l.broken == nil && !l.ended:
+	case l.broken == nil && !l.over:
 		broken := fmt.Errorf("link: write: %w", err)
 		l.broken = broken
 		l.timer = time.AfterFunc(l.cfg.CloseTimeout, func() { l.end(broken) })
@@ -166,7 +166,7 @@ func (l *Link) writeFailed(err error) {
 func (l *Link) Close(final []byte) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.closing || l.ended {
+	if l.closing || l.over {
 		return nil
 	}
 	if l.upgrading || l.broken != nil { // nothing can be said any more, or in the middle of a handshake
@@ -180,6 +180,11 @@ func (l *Link) Close(final []byte) error {
 		l.queue.add([]byte(endTag))
 	}
 	l.closing = true
+	if !l.heardEnd.Load() {
+		deaf := make(chan struct{})
+		l.deaf, l.discarding = deaf, true
+		go l.discard(l.rwc, deaf)
+	}
 	l.timer = time.AfterFunc(l.cfg.CloseTimeout, func() { l.end(link.ErrClosed) })
 	l.startFlush()
 	return nil
@@ -187,26 +192,44 @@ func (l *Link) Close(final []byte) error {
 
 // farewell lets the peer read the last words: closing a socket that holds
 // unread bytes may reset the connection and lose what was just written. So
-// this direction is ended and what still comes is discarded until the peer ends
-// its own, within CloseTimeout (RFC 6120 §4.4).
-func (l *Link) farewell(rwc io.ReadWriteCloser) {
-	if l.heardEnd.Load() {
-		return
+// this direction is ended, and the transport closed only when the peer has ended
+// its own or CloseTimeout is over (RFC 6120 §4.4).
+func farewell(rwc io.ReadWriteCloser, deaf <-chan struct{}) {
+	if deaf == nil {
+		return // the peer's end was heard already
 	}
-	cw, ok := rwc.(closeWriter)
-	if !ok || cw.CloseWrite() != nil {
-		return
+	if cw, ok := rwc.(closeWriter); ok && cw.CloseWrite() == nil {
+		<-deaf
 	}
-	l.readMu.Lock() // a reader that still waits discards what it gets
-	defer l.readMu.Unlock()
+}
+
+// discard reads on after Close, so that two ends that close at the same time do
+// not wait for each other to read. A reader that still waits comes first, and
+// drops what it gets.
+func (l *Link) discard(rwc io.ReadWriteCloser, deaf chan<- struct{}) {
+	l.mu.Lock()
+	var wait chan struct{}
+	if l.reading {
+		wait = make(chan struct{})
+		l.readEnd = wait
+	}
+	l.mu.Unlock()
+	if wait != nil {
+		<-wait
+	}
 	var scrap [512]byte
 	for n := 0; n < maxScrap && !l.heardEnd.Load(); {
 		k, err := rwc.Read(scrap[:])
 		if err != nil {
-			return
+			break
 		}
 		n += k
 	}
+	close(deaf)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.discarding = false
+	l.settle()
 }
 
 // maxScrap bounds what is read and discarded after Close, in bytes.
@@ -223,10 +246,10 @@ func (l *Link) end(reason error) {
 }
 
 func (l *Link) endLocked(reason error) {
-	if l.ended {
+	if l.over {
 		return
 	}
-	l.ended = true
+	l.over = true
 	if l.closing {
 		reason = link.ErrClosed
 	}
