@@ -23,7 +23,11 @@ type mailbox struct {
 	spare   []item // the other buffer, kept to avoid allocation
 	running bool
 	closed  bool
+	room    chan struct{} // closed when the queue is taken; nil while nobody waits for that
 }
+
+// crowded is how many events may wait before readers of streams are held up; see [Registry.AwaitRoom].
+const crowded = 1024
 
 // put adds an event. It reports whether the mailbox is open and whether the caller must now run it.
 func (m *mailbox) put(it item) (open, run bool) {
@@ -48,9 +52,26 @@ func (m *mailbox) take() []item {
 		m.running = false
 		return nil
 	}
+	if m.room != nil {
+		close(m.room)
+		m.room = nil
+	}
 	batch := m.queue
 	m.queue, m.spare = m.spare[:0], nil
 	return batch
+}
+
+// awaitRoom returns a channel to wait on when the mailbox is crowded, nil otherwise.
+func (m *mailbox) awaitRoom() <-chan struct{} {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if len(m.queue) < crowded {
+		return nil
+	}
+	if m.room == nil {
+		m.room = make(chan struct{})
+	}
+	return m.room
 }
 
 // giveBack returns the buffer of a batch that was worked on. Large ones are left to the collector.

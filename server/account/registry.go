@@ -174,6 +174,21 @@ func (r *Registry) Deliver(e bus.Envelope) {
 	r.post(e.Owner, e.Inline, func(*Account) item { return item{envelope: e} })
 }
 
+// AwaitRoom waits while too much is queued for an account, so that whoever floods one whose work is held up, by the disk for instance, is
+// held up too. Readers of streams call it; an account's writer and the store's goroutine must not.
+func (r *Registry) AwaitRoom(ctx context.Context, owner jid.JID) {
+	a := r.loaded(owner)
+	if a == nil {
+		return
+	}
+	if room := a.mailbox.awaitRoom(); room != nil {
+		select {
+		case <-room:
+		case <-ctx.Done():
+		}
+	}
+}
+
 // Exists reports whether there is such an account.
 func (r *Registry) Exists(ctx context.Context, owner jid.JID) (bool, error) {
 	if a := r.loaded(owner); a != nil && a.exists.Load() {

@@ -77,6 +77,9 @@ func (p *Pipeline) Handle(ctx context.Context, l *Line, ev stream.Event) *stream
 		p.foreign(l, ev, st)
 		return nil
 	}
+	if st.To.Local() != "" {
+		p.cfg.Accounts.AwaitRoom(ctx, st.To.Bare())
+	}
 	switch st.Kind {
 	case stanza.Message:
 		p.Counters.Messages.Add(1)
