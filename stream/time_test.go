@@ -3,6 +3,7 @@ package stream_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/netip"
@@ -178,16 +179,124 @@ func TestAuthLimiter(t *testing.T) {
 	}
 }
 
+// Many people behind one address sign in at the same moment: none of them has an answer yet when the last one asks.
+func TestAuthLimiterAtTheSameMoment(t *testing.T) {
+	now := time.Unix(0, 0)
+	l := stream.NewAuthLimiter(stream.Rate{}, stream.Rate{}, func() time.Time { return now })
+	office := netip.MustParseAddr("127.0.0.1")
+	who := func(i int) jid.JID { return jid.MustParse(fmt.Sprintf("u%d@b.example", i)) }
+	for i := range 2000 {
+		if !l.Allow(office, who(i)) {
+			t.Fatalf("number %d was refused", i)
+		}
+	}
+	for i := range 2000 {
+		l.Report(office, who(i), sasl.ScramSHA256, nil)
+	}
+	if !l.Allow(office, alice) {
+		t.Error("success costs the address something")
+	}
+}
+
+// As many guesses at the same moment put the address into debt, for a bounded time, and leave those alone that signed in from it before.
+func TestAuthLimiterDebt(t *testing.T) {
+	now := time.Unix(0, 0)
+	l := stream.NewAuthLimiter(stream.Rate{Burst: 2, Every: time.Second}, stream.Rate{}, func() time.Time { return now })
+	evil := netip.MustParseAddr("192.0.2.2")
+	bob, wrong := jid.MustParse("bob@b.example"), &sasl.Error{Condition: sasl.NotAuthorized}
+	l.Allow(evil, bob)
+	l.Report(evil, bob, sasl.Plain, nil)
+	guess := func(i int) jid.JID { return jid.MustParse(fmt.Sprintf("u%d@b.example", i)) }
+	for i := range 5000 {
+		l.Allow(evil, guess(i))
+	}
+	for i := range 5000 {
+		l.Report(evil, guess(i), sasl.Plain, wrong)
+	}
+	if l.Allow(evil, alice) {
+		t.Error("thousands of guesses cost nothing")
+	}
+	if !l.Allow(evil, bob) {
+		t.Error("a neighbour who signed in before is locked out")
+	}
+	now = now.Add(5 * time.Minute)
+	if l.Allow(evil, alice) {
+		t.Error("five minutes are enough for thousands of guesses")
+	}
+	now = now.Add(6 * time.Minute)
+	if !l.Allow(evil, alice) {
+		t.Error("the debt is not bounded")
+	}
+}
+
+// A neighbour's bucket holds too: a password can not be guessed without bound from where its owner once signed in.
+func TestAuthLimiterTrustIsBounded(t *testing.T) {
+	now := time.Unix(0, 0)
+	l := stream.NewAuthLimiter(stream.Rate{}, stream.Rate{Burst: 3, Every: time.Minute}, func() time.Time { return now })
+	home := netip.MustParseAddr("192.0.2.1")
+	l.Allow(home, alice)
+	l.Report(home, alice, sasl.Plain, nil)
+	n := 0
+	for range 100 {
+		if l.Allow(home, alice) {
+			n++
+			l.Report(home, alice, sasl.Plain, &sasl.Error{Condition: sasl.NotAuthorized})
+		}
+	}
+	if n != 3 {
+		t.Errorf("%d guesses, want 3", n)
+	}
+}
+
+func TestAuthLimiterOwnFaults(t *testing.T) {
+	now := time.Unix(0, 0)
+	for _, tt := range []struct {
+		why string
+		err error
+	}{
+		{"the database failed", &sasl.Error{Condition: sasl.TemporaryAuthFailure, Cause: errors.New("disk")}},
+		{"the limiter itself refused it", &sasl.Error{Condition: sasl.TemporaryAuthFailure, Cause: stream.ErrTooOften}},
+		{"a client knows only old channel bindings", &sasl.Error{Condition: sasl.NotAuthorized, Cause: sasl.ErrBindingType}},
+	} {
+		l := stream.NewAuthLimiter(stream.Rate{Burst: 2, Every: time.Hour}, stream.Rate{Burst: 200, Every: time.Hour}, func() time.Time { return now })
+		home := netip.MustParseAddr("192.0.2.1")
+		for range 100 {
+			if !l.Allow(home, alice) {
+				t.Errorf("%s: it is counted as a guess", tt.why)
+				break
+			}
+			l.Report(home, alice, sasl.ScramSHA256Plus, tt.err)
+		}
+	}
+}
+
 func TestAuthLimiterIsBounded(t *testing.T) {
 	now := time.Unix(0, 0)
 	l := stream.NewAuthLimiter(stream.Rate{}, stream.Rate{}, func() time.Time { return now })
 	for i := range 3 * stream.MaxBuckets {
 		a := netip.AddrFrom4([4]byte{byte(i >> 24), byte(i >> 16), byte(i >> 8), byte(i)})
-		l.Allow(a, alice)
+		who := jid.MustParse(fmt.Sprintf("u%d@b.example", i))
+		l.Allow(a, who)
+		l.Report(a, who, sasl.Plain, map[bool]error{true: errors.New("wrong")}[i%2 == 0])
 		now = now.Add(time.Microsecond)
 	}
 	if n := l.Len(); n > stream.MaxBuckets {
-		t.Errorf("%d addresses are remembered", n)
+		t.Errorf("%d are remembered", n)
+	}
+}
+
+func TestAddressRate(t *testing.T) {
+	now := time.Unix(0, 0)
+	l := stream.NewAddressRate(stream.Rate{Burst: 2, Every: time.Minute}, func() time.Time { return now })
+	a, b := netip.MustParseAddr("2001:db8::1"), netip.MustParseAddr("2001:db8::2")
+	if !l.Take(a) || !l.Take(b) || l.Take(a) {
+		t.Error("two for one network, not more")
+	}
+	if !l.Take(netip.MustParseAddr("2001:db8:1::1")) {
+		t.Error("another network has its own")
+	}
+	if now = now.Add(time.Minute); !l.Take(b) || l.Take(b) {
+		t.Error("one more after a minute")
 	}
 }
 
