@@ -107,22 +107,11 @@ func (n *node) listenSTUN(ctx context.Context, address string) error {
 	if address == "off" {
 		return nil
 	}
-	var lc net.ListenConfig
-	udp, err := lc.ListenPacket(ctx, "udp", address)
+	udp, both, err := listenUDPAndTCP(ctx, address)
 	if err != nil {
-		return listenError("stun", address, err)
-	}
-	host, _, err := net.SplitHostPort(address)
-	if err != nil {
-		udp.Close()
 		return listenError("stun", address, err)
 	}
 	_, port := splitPort(udp.LocalAddr())
-	both, err := lc.Listen(ctx, "tcp", net.JoinHostPort(host, fmt.Sprint(port)))
-	if err != nil {
-		udp.Close()
-		return listenError("stun", address, err)
-	}
 	n.stun = relay.New(relay.Config{Logger: n.log})
 	n.stunPort, n.stunUDP = port, true
 	n.announce("stun", udp.LocalAddr())
@@ -135,6 +124,30 @@ func (n *node) listenSTUN(ctx context.Context, address string) error {
 	n.run(func() error { return ended(n.stun.ServeUDP(udp)) })
 	n.run(func() error { return ended(n.stun.ServeTCP(both)) })
 	return nil
+}
+
+// listenUDPAndTCP opens both on one port. A port that the system picked for UDP may be taken on TCP; then it picks another.
+func listenUDPAndTCP(ctx context.Context, address string) (udp net.PacketConn, tcp net.Listener, err error) {
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return nil, nil, err
+	}
+	tries := 1
+	if port == "0" {
+		tries = 20
+	}
+	var lc net.ListenConfig
+	for range tries {
+		if udp, err = lc.ListenPacket(ctx, "udp", address); err != nil {
+			return nil, nil, err
+		}
+		_, picked := splitPort(udp.LocalAddr())
+		if tcp, err = lc.Listen(ctx, "tcp", net.JoinHostPort(host, fmt.Sprint(picked))); err == nil {
+			return udp, tcp, nil
+		}
+		udp.Close()
+	}
+	return nil, nil, err
 }
 
 // services are announced by XEP-0215.
