@@ -129,6 +129,7 @@ func TestSlixmppIsAwayAndReads(t *testing.T) {
 	s := serve(t, alice, bob)
 	a := signIn(t, s, alice, "sm")
 	a.do("message", "to", bob, "body", "for later 你好 <&>", "id", "m1")
+	a.do("ping", "jid", "localhost") // slixmpp asks for an acknowledgement before each stanza, not after
 	a.await("the server has it", func(e told) bool { return e.Event == "acked" && e.ID == "m1" })
 	s.Kill9() // what was acknowledged is on disk
 	s.Restart(t)
