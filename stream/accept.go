@@ -17,6 +17,7 @@ import (
 	"godwit/xep/carbons"
 	"godwit/xep/channelbinding"
 	"godwit/xep/clientstate"
+	"godwit/xep/register"
 	"godwit/xep/sasl1"
 	"godwit/xep/sasl2"
 	"godwit/xep/session"
@@ -232,6 +233,9 @@ func (a *acceptor) features() error {
 		if a.secure { // XEP-0388 §5: only inside TLS
 			a.sasl2Feature().Encode(e)
 		}
+		if a.cfg.Register != nil {
+			register.Feature{}.Encode(e)
+		}
 	})
 }
 
@@ -322,6 +326,12 @@ func (a *acceptor) authenticate() (inline bool, err error) {
 				return inline, err
 			}
 			continue
+		case xmlstream.Name{Space: NSClient, Local: "iq"}:
+			if answered, err := a.register(el); err != nil {
+				return false, err
+			} else if answered {
+				continue
+			}
 		}
 		if err := a.premature(el); err != nil {
 			return false, err

@@ -116,6 +116,15 @@ type ResumeError struct {
 
 func (e *ResumeError) Error() string { return "the session can not be resumed" }
 
+// Registrar makes accounts for clients that have none (XEP-0077 §3.1).
+type Registrar interface {
+	// Apply answers a request with a payload in jabber:iq:register that a client
+	// makes before it is authenticated. q is addressed to the domain it wants to
+	// register with and has no from. The answer is a result or an error. It may
+	// block for a bounded time and must be safe for concurrent use.
+	Apply(ctx context.Context, remote netip.Addr, q *stanza.Stanza) *stanza.Stanza
+}
+
 // ServerConfig says how a server receives clients. It is read-only once in use
 // and shared by all streams.
 type ServerConfig struct {
@@ -134,6 +143,9 @@ type ServerConfig struct {
 	Mechanisms []sasl.Mechanism
 	// AllowPlain offers PLAIN beside the SCRAM family, inside TLS only.
 	AllowPlain bool
+	// Register, if not nil, is offered to clients before they authenticate,
+	// wherever they may sign in.
+	Register Registrar
 	// DecoySecret keeps the salts of unknown users stable: at least 16 bytes,
 	// secret, the same for the lifetime of the domain. Required.
 	DecoySecret []byte

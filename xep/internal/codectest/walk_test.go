@@ -24,6 +24,7 @@ import (
 	"godwit/xep/markers"
 	"godwit/xep/ping"
 	"godwit/xep/receipts"
+	"godwit/xep/register"
 	"godwit/xep/roster"
 	"godwit/xep/rsm"
 	"godwit/xep/sasl1"
@@ -69,6 +70,8 @@ var parsers = map[string]codectest.Parser{
 	"ping":              codectest.Of(ping.Parse),
 	"receipts.Request":  codectest.Of(receipts.ParseRequest),
 	"receipts.Received": codectest.Of(receipts.ParseReceived),
+	"register.Query":    codectest.Of(register.Parse),
+	"register.Feature":  codectest.Of(register.ParseFeature),
 	"roster.Query":      codectest.Of(roster.Parse),
 	"rsm.Request":       codectest.Of(rsm.ParseRequest),
 	"rsm.Result":        codectest.Of(rsm.ParseResult),
@@ -126,6 +129,9 @@ var seeds = []string{
 	`<ping xmlns='urn:xmpp:ping'/>`,
 	`<request xmlns='urn:xmpp:receipts'/>`,
 	`<received xmlns='urn:xmpp:receipts' id='m1'/>`,
+	`<query xmlns='jabber:iq:register'><registered/><instructions>I</instructions><username>u</username><password> p </password></query>`,
+	`<query xmlns='jabber:iq:register'><remove/></query>`,
+	`<register xmlns='http://jabber.org/features/iq-register'/>`,
 	`<query xmlns='jabber:iq:roster' ver='8'><item jid='bob@b.example' name='Bob' subscription='both' ask='subscribe' approved='1'><group>A</group><group>B</group></item></query>`,
 	set,
 	`<set xmlns='http://jabber.org/protocol/rsm'><first index='0'>1</first><last>9</last><count>9</count></set>`,
