@@ -16,7 +16,7 @@ import (
 // keep puts a message into the inbox unless it is there, and tells the sender if that cannot be done (XEP-0160). Who comes online while it is
 // being stored gets it then.
 func (a *Account) keep(e *bus.Envelope, at time.Time) {
-	if e.Inbox != 0 || !Keepable(e.Stanza) {
+	if e.Inbox != 0 || !Keepable(e.Stanza) || e.Archived && !e.Stanza.Has(nsClient, "body") {
 		return
 	}
 	a.registry.Counters.Kept.Add(1)

@@ -50,6 +50,7 @@ func (p *Pipeline) message(ctx context.Context, l *Line, ev stream.Event, st *st
 		senderKeeps:   archivable(st, keepable) && p.cfg.Archiver.Wants(ctx, sender, recipient),
 		receiverKeeps: archivable(st, keepable) && p.cfg.Archiver.Wants(ctx, recipient, sender),
 		reachable:     p.cfg.Accounts.Reachable(recipient) > 0,
+		text:          st.Has("jabber:client", "body"),
 		acknowledged:  l.in.Managed(),
 	})
 	batch := p.batch(st, todo)
