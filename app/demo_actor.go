@@ -64,6 +64,13 @@ func (a *actor) add(e client.Event, gone bool) {
 	a.more = make(chan struct{})
 }
 
+// state tells what carries new messages, and when a direct link came up last.
+func (a *actor) state() (path.Mode, time.Time) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.mode, a.linked
+}
+
 // await waits for an event of type E that matches, and takes it and everything told of that type before it. Events of other types stay.
 func await[E client.Event](ctx context.Context, a *actor, what string, match func(E) bool) (E, error) {
 	var none E

@@ -46,9 +46,7 @@ func (d *demo) introduction(ctx context.Context) error {
 	if passed == 0 {
 		return errors.New("the server passed no introduction")
 	}
-	d.alice.mu.Lock()
-	up := d.alice.linked
-	d.alice.mu.Unlock()
+	_, up := d.alice.state()
 	d.t.say("The direct path is up, %s after the first message was written. The server only introduced the two: it passed %d Jingle requests between mutual contacts.",
 		short(up.Sub(d.hello)), passed)
 	d.t.say("Both punched at the same time; QUIC runs on the punched socket, and each checked the other's key against the fingerprint in the introduction.")
@@ -121,7 +119,7 @@ func (d *demo) flyDirect(ctx context.Context) error {
 // settle waits until both send the way mode says.
 func (d *demo) settle(ctx context.Context, mode path.Mode) error {
 	for _, a := range []*actor{d.alice, d.bob} {
-		if a.mode == mode {
+		if now, _ := a.state(); now == mode {
 			continue
 		}
 		if _, err := await(ctx, a, "the change of path", func(e client.RouteChanged) bool { return e.Mode == mode }); err != nil {

@@ -34,10 +34,11 @@ type InboxQuota struct {
 // InboxAdd puts one entry into an inbox as part of a [Batch].
 type InboxAdd struct {
 	Entry InboxEntry // its ID is ignored
-	// Quota that must hold afterwards; otherwise the whole batch fails with ErrQuota.
+	// Quota that must hold afterwards; otherwise the whole batch fails with ErrQuota (but see IfNew).
 	Quota InboxQuota
 	// IfNew makes the add depend on an archive entry of the same batch: n means Batch.Archive[n-1]. If that entry turns
-	// out to be a duplicate the add is skipped, so that a message handed over twice waits once. 0 means always add.
+	// out to be a duplicate the add is skipped, so that a message handed over twice waits once. It is skipped too when
+	// the inbox is full, since the archive has the message. 0 means always add.
 	IfNew int
 }
 

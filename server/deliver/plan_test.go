@@ -14,8 +14,10 @@ func TestPlan(t *testing.T) {
 	}{
 		{"what is not worth keeping is not stored, whoever asks", facts{senderKeeps: true, receiverKeeps: true, acknowledged: true}, plan{}},
 		{"nobody is there and nobody archives: it waits", facts{keepable: true}, plan{inbox: true}},
-		{"nobody is there: it waits, and both archives have it", facts{keepable: true, senderKeeps: true, receiverKeeps: true},
+		{"nobody is there: it waits, and both archives have it", facts{keepable: true, text: true, senderKeeps: true, receiverKeeps: true},
 			plan{senderArchive: true, receiverArchive: true, inbox: true}},
+		{"a receipt for somebody absent is in the archive, and crowds nothing out of the inbox", facts{keepable: true, receiverKeeps: true},
+			plan{receiverArchive: true}},
 		{"somebody is there, nothing promised: nothing is stored", facts{keepable: true, reachable: true}, plan{}},
 		{"somebody is there and the recipient archives: that is promise enough", facts{keepable: true, reachable: true, receiverKeeps: true, acknowledged: true},
 			plan{receiverArchive: true}},

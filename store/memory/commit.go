@@ -141,10 +141,14 @@ func (s *Store) checkQuotas(b *store.Batch, r store.Result) error {
 		}
 		n.Entries++
 		n.Bytes += int64(len(a.Entry.Stanza))
-		sizes[a.Entry.Owner] = n
 		if q := a.Quota; (q.Entries > 0 && n.Entries > q.Entries) || (q.Bytes > 0 && n.Bytes > q.Bytes) {
+			if a.IfNew > 0 {
+				r.Inbox[i] = 0 // the archive has it
+				continue
+			}
 			return fmt.Errorf("inbox add %d: %w: %s", i, store.ErrQuota, a.Entry.Owner)
 		}
+		sizes[a.Entry.Owner] = n
 	}
 	return nil
 }

@@ -58,7 +58,11 @@ func (p *pending) apply(tx *sqlitedb.Tx) error {
 			if add.IfNew > 0 {
 				archived = p.result.Archive[add.IfNew-1].ID
 			}
-			if err := appendInbox(tx, add, archived, &p.result.Inbox[i]); err != nil {
+			err := appendInbox(tx, add, archived, &p.result.Inbox[i])
+			if archived != 0 && errors.Is(err, store.ErrQuota) {
+				continue // the archive has it
+			}
+			if err != nil {
 				return fmt.Errorf("inbox add %d: %w", i, err)
 			}
 		}
@@ -143,15 +147,8 @@ func checkQuotas(tx *sqlitedb.Tx, b *store.Batch) error {
 	}
 	for i := range b.Inbox {
 		err := checkQuota(tx, &b.Inbox[i])
-		if err == nil {
-			continue
-		}
-		if n := b.Inbox[i].IfNew; n > 0 && errors.Is(err, store.ErrQuota) {
-			e := &b.Archive[n-1]
-			var id int64
-			if tx.One(selectOrigin, []any{e.Owner.String(), e.Sender.String(), e.OriginID}, &id) == nil {
-				continue // it will be skipped
-			}
+		if err == nil || b.Inbox[i].IfNew > 0 && errors.Is(err, store.ErrQuota) {
+			continue // fits, or will be skipped
 		}
 		return fmt.Errorf("inbox add %d: %w", i, err)
 	}
