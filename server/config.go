@@ -8,6 +8,7 @@ import (
 	"godwit/jid"
 	"godwit/server/account"
 	"godwit/server/introduce"
+	"godwit/server/register"
 	"godwit/store"
 	"godwit/stream"
 	"godwit/xep/extdisco"
@@ -38,6 +39,10 @@ type Config struct {
 	// AllowUnencrypted permits signing in without TLS. For tests.
 	AllowUnencrypted bool
 	Guard            stream.AuthGuard // may be nil
+	// Register lets strangers make accounts, and people change their password and remove their account (XEP-0077).
+	Register bool
+	// RegisterRate bounds what one address may register; default: register.DefaultRate.
+	RegisterRate stream.Rate
 
 	Introduce      introduce.Policy     // default: contacts
 	ArchiveDefault store.ArchiveDefault // default: always
@@ -71,6 +76,9 @@ func (c *Config) check() error {
 	}
 	if c.ArchiveDefault == "" {
 		c.ArchiveDefault = store.ArchiveAlways
+	}
+	if c.RegisterRate == (stream.Rate{}) {
+		c.RegisterRate = register.DefaultRate
 	}
 	if c.MaxUnackedBytes == 0 {
 		c.MaxUnackedBytes = 3 << 19

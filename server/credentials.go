@@ -3,9 +3,11 @@ package server
 import (
 	"context"
 	"errors"
+	"time"
 
 	"godwit/jid"
 	"godwit/sasl"
+	"godwit/server/register"
 	"godwit/store"
 )
 
@@ -55,3 +57,22 @@ func derive(password string) (map[store.Hash]store.Credentials, error) {
 	}
 	return out, nil
 }
+
+// registry is the store's accounts as package register wants them.
+func (s Store) registry() register.Accounts { return registry{s} }
+
+type registry struct{ Store }
+
+func (r registry) Exists(ctx context.Context, who jid.JID) (bool, error) {
+	_, err := r.Accounts.Get(ctx, who)
+	if errors.Is(err, store.ErrNotFound) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+func (r registry) Create(ctx context.Context, who jid.JID, password string) error {
+	return r.CreateAccount(ctx, store.Account{JID: who, Created: time.Now()}, password)
+}
+
+func (r registry) Remove(ctx context.Context, who jid.JID) error { return r.Accounts.Remove(ctx, who) }

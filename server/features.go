@@ -10,13 +10,14 @@ import (
 	"godwit/xep/extdisco"
 	"godwit/xep/last"
 	"godwit/xep/ping"
+	"godwit/xep/register"
 	"godwit/xep/stanzaid"
 	"godwit/xep/version"
 )
 
 // features is what the rooms of this server can do, for discovery.
-func features() disco.Features {
-	return disco.Features{
+func (s *Server) features() disco.Features {
+	f := disco.Features{
 		Server: []string{
 			xdisco.InfoNS, xdisco.ItemsNS, ping.NS, version.NS, entitytime.NS, last.NS, extdisco.NS, carbons.NS, carbons.Rules,
 			archive.NS, archive.Extended, stanzaid.NS, deposit.NS, "jabber:iq:roster", "msgoffline",
@@ -25,4 +26,8 @@ func features() disco.Features {
 			xdisco.InfoNS, xdisco.ItemsNS, ping.NS, entitytime.NS, last.NS, carbons.NS, archive.NS, archive.Extended, stanzaid.NS, deposit.NS,
 		},
 	}
+	if s.Registration != nil {
+		f.Server = append(f.Server, register.NS)
+	}
+	return f
 }

@@ -32,7 +32,7 @@ type Counters struct {
 }
 
 func (s *Server) streamConfig(salt []byte, room *disco.Room) stream.ServerConfig {
-	return stream.ServerConfig{
+	cfg := stream.ServerConfig{
 		Serves:           func(d jid.JID) bool { return d == s.cfg.Domain },
 		Authenticator:    authenticator{s.cfg.Store, s.cfg.Domain},
 		Binder:           binder{s.Accounts, s},
@@ -49,6 +49,10 @@ func (s *Server) streamConfig(salt []byte, room *disco.Room) stream.ServerConfig
 			room.Caps().Encode(e)
 		},
 	}
+	if s.Registration != nil { // a nil room would not be a nil interface
+		cfg.Register = s.Registration
+	}
+	return cfg
 }
 
 // Serve runs one client's connection from its first byte to its last. It returns when the connection is over; callers run it on a goroutine

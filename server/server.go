@@ -17,6 +17,7 @@ import (
 	"godwit/server/handler"
 	"godwit/server/info"
 	"godwit/server/introduce"
+	"godwit/server/register"
 	"godwit/server/roster"
 	"godwit/server/services"
 	"godwit/stanza"
@@ -29,12 +30,14 @@ type Server struct {
 	Accounts *account.Registry
 	Pipeline *deliver.Pipeline
 	Gate     *introduce.Gate
-	policy   *archive.Policy
-	bus      bus.Bus
-	streams  stream.ServerConfig
-	asker    *asker
-	started  time.Time
-	Counters Counters
+	// Registration is nil where nobody may register.
+	Registration *register.Room
+	policy       *archive.Policy
+	bus          bus.Bus
+	streams      stream.ServerConfig
+	asker        *asker
+	started      time.Time
+	Counters     Counters
 
 	life     context.Context // ends when the server stops
 	stop     context.CancelFunc
@@ -68,6 +71,9 @@ func New(ctx context.Context, cfg Config) (*Server, error) {
 	s.Gate = introduce.NewGate(cfg.Introduce, s.Accounts, cfg.Log)
 	s.policy = archive.NewPolicy(cfg.Store.Archive, s.Accounts, cfg.ArchiveDefault, cfg.Log)
 	s.asker = newAsker(cfg.Domain, s.Accounts)
+	if cfg.Register {
+		s.Registration = register.New(cfg.Domain, cfg.Store.registry(), s.Accounts, cfg.RegisterRate, time.Now, cfg.Log)
+	}
 	table := handler.NewTable(cfg.Log)
 	s.Pipeline = deliver.New(deliver.Config{
 		Domain: cfg.Domain, Accounts: s.Accounts, Commits: cfg.Store.Commits, Archiver: s.policy, Introduce: s.Gate,
@@ -92,7 +98,10 @@ func (s *Server) register(t *handler.Table) (*disco.Room, error) {
 	})
 	services.Register(t, s.cfg.Services)
 	info.Register(t, s.cfg.Program, s.started, s.Accounts)
-	room, err := disco.New(features(), s.cfg.Program.Name, s.Accounts)
+	if s.Registration != nil {
+		s.Registration.Register(t)
+	}
+	room, err := disco.New(s.features(), s.cfg.Program.Name, s.Accounts)
 	if err != nil {
 		return nil, err
 	}

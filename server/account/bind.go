@@ -258,20 +258,37 @@ func (r *Registry) End(s *Session, why *stream.Error) {
 	})
 }
 
-// EndAll closes all sessions of one account, for instance because it was removed.
+// EndAll closes all sessions of one account that is no more.
 func (r *Registry) EndAll(owner jid.JID, why *stream.Error) {
 	r.call(owner, func(a *Account) {
-		for len(a.sessions) > 0 {
-			s := a.sessions[0]
-			out := s.out
-			a.end(s, why.Error())
-			if out != nil {
-				out.Close(why)
-			}
-		}
+		a.endOthers(nil, why)
 		a.roster = nil
 		a.exists.Store(false)
 	})
+}
+
+// EndSessions closes all sessions of one account, which stays.
+func (r *Registry) EndSessions(owner jid.JID, why *stream.Error) {
+	r.call(owner, func(a *Account) { a.endOthers(nil, why) })
+}
+
+// EndOthers closes all other sessions of a session's account.
+func (r *Registry) EndOthers(stays *Session, why *stream.Error) {
+	r.call(stays.owner.owner, func(a *Account) { a.endOthers(stays, why) })
+}
+
+// endOthers ends every session but one, which may be nil.
+func (a *Account) endOthers(stays *Session, why *stream.Error) {
+	for _, s := range a.sessions { // ending one makes a new list
+		if s == stays || s.ended {
+			continue
+		}
+		out := s.out
+		a.end(s, why.Error())
+		if out != nil {
+			out.Close(why)
+		}
+	}
 }
 
 // Quiesce waits until every account has dealt with what was in its mailbox.

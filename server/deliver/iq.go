@@ -44,6 +44,7 @@ func (p *Pipeline) iq(ctx context.Context, l *Line, ev stream.Event, st *stanza.
 	l.then(p.cfg.Commits, store.Batch{}, func(_ store.Result, _ error, inline bool) {
 		p.toSession(l.Session, reply.WithTo(l.Session.JID), inline)
 		l.in.Handled(ev.Seq)
+		r.Answered()
 	})
 }
 

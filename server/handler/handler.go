@@ -38,6 +38,18 @@ type Request struct {
 	Target  Target
 	// Account is the bare address the request is about: who asks, for Server and Self; the addressee, for Other.
 	Account jid.JID
+
+	after []func()
+}
+
+// Afterwards has f called once the answer is on its way, on a goroutine of its own.
+func (r *Request) Afterwards(f func()) { r.after = append(r.after, f) }
+
+// Answered is called by whoever sent the answer.
+func (r *Request) Answered() {
+	for _, f := range r.after {
+		go f()
+	}
 }
 
 // Set reports whether the request wants to change something.
