@@ -137,6 +137,9 @@ func (l *local) config(db *sqlite.Store) (server.Config, error) {
 			cfg.Introduce, err = introduce.ParsePolicy(value)
 		case "archive":
 			cfg.ArchiveDefault = store.ArchiveDefault(value)
+		case "register":
+			cfg.Register, cfg.RegisterRate.Every = true, time.Hour
+			cfg.RegisterRate.Burst, err = strconv.Atoi(value)
 		case "plain":
 			cfg.AllowPlain = true
 		case "stanza":
