@@ -74,6 +74,7 @@ type demo struct {
 	alice *actor
 	bob   *actor
 	hello time.Time // when the first message was written
+	flown int       // messages each way that had a direct path
 	// cut is set while the direct path between the two is to be dead.
 	cut atomic.Bool
 }

@@ -88,21 +88,34 @@ func (d *demo) chatter(ctx context.Context, n int, topic string, during func(i i
 	return paths, nil
 }
 
+// flights is how often the direct scene is played at most: on a very busy machine a client may wait a second for an answer, trust the path no
+// longer and use the server beside it, as it should.
+const flights = 4
+
 func (d *demo) flyDirect(ctx context.Context) error {
 	const n = 200
-	if err := d.settle(ctx, path.ViaLink); err != nil {
-		return err
-	}
-	before := d.node.server.Pipeline.Counters.Messages.Load()
-	begun := time.Now()
-	paths, err := d.chatter(ctx, n, "direct", nil)
-	if err != nil {
-		return err
-	}
-	took := time.Since(begun)
-	carried := d.node.server.Pipeline.Counters.Messages.Load() - before
-	if carried != 0 || paths[path.Direct] != 2*n {
-		return fmt.Errorf("%d messages were sent, %v were seen by path, and the server carried %d", 2*n, paths, carried)
+	for flight := 1; ; flight++ {
+		if err := d.settle(ctx, path.ViaLink); err != nil {
+			return err
+		}
+		before := d.node.server.Pipeline.Counters.Messages.Load()
+		begun := time.Now()
+		paths, err := d.chatter(ctx, n, "direct", nil)
+		if err != nil {
+			return err
+		}
+		took := time.Since(begun)
+		d.flown += n
+		after := d.node.server.Pipeline.Counters.Messages.Load()
+		if after == before && paths[path.Direct] == 2*n {
+			d.t.say("%d messages each way in %s, every one once and in order, all %d by the direct path.", n, short(took), 2*n)
+			d.t.say("The server's counter of messages: %d before, %d after. It carried none.", before, after)
+			break
+		}
+		if flight == flights {
+			return fmt.Errorf("%d messages were sent, %v were seen by path, and the server carried %d", 2*n, paths, after-before)
+		}
+		d.t.say("The machine is busy: an answer took over a second, so %d of %d messages also went by the server. Once more.", after-before, 2*n)
 	}
 	links, err := d.alice.Links(ctx)
 	if err != nil {
@@ -111,8 +124,6 @@ func (d *demo) flyDirect(ctx context.Context) error {
 	for _, l := range links {
 		d.t.row("alice's link to %s: %s, round trip %s, %d bytes out, %d in", l.Peer, l.Path, short(l.RTT), l.BytesOut, l.BytesIn)
 	}
-	d.t.say("%d messages each way in %s, every one once and in order, all %d by the direct path.", n, short(took), 2*n)
-	d.t.say("The server's counter of messages: %d before, %d after. It carried none.", before, before+carried)
 	return nil
 }
 
@@ -137,7 +148,7 @@ func (d *demo) deposited(ctx context.Context) error {
 			if err != nil {
 				return err
 			}
-			if page.Count >= 401 {
+			if page.Count > 2*d.flown {
 				d.t.row("%s's archive on the server: %d messages", a.name, page.Count)
 				break
 			}
