@@ -1,7 +1,9 @@
 package archtest
 
 import (
+	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 )
@@ -74,4 +76,24 @@ func TestLicences(t *testing.T) {
 	for _, d := range deps {
 		report(t, checkLicence(d, licenceIn(d.dir)))
 	}
+}
+
+func TestSpecifications(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join(top(t), "docs", "specifications.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	specs := readSpecs(string(text))
+	if rows := strings.Count(string(text), "\n| RFC ") + strings.Count(string(text), "\n| XEP-"); len(specs) != rows || rows < 50 {
+		t.Fatalf("%d of %d rows were understood", len(specs), rows)
+	}
+	cited, err := citations(top(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var packages []string
+	for _, p := range house(t) {
+		packages = append(packages, p.path)
+	}
+	report(t, checkSpecs(specs, cited, packages))
 }

@@ -203,3 +203,30 @@ func expect(t *testing.T, name string, vs []violation, reason string) {
 		t.Errorf("%s: want one violation because %q, got %v", name, reason, vs)
 	}
 }
+
+func TestSpecRules(t *testing.T) {
+	const page = "| Number | What | Status | Where | Note |\n"
+	for _, c := range []struct {
+		rows, cited string // cited: what jid/jid.go names
+		reasons     int
+	}{
+		{"| RFC 7622 | Addresses | done | `jid` | |\n", "RFC 7622", 0},
+		{"", "RFC 7622", 1}, // not indexed
+		{"| RFC 7622 | Addresses | done | `jid` | |\n", "", 1}, // not in the code
+		{"| RFC 7622 | Addresses | done | `gadgets` | |\n", "RFC 7622", 2},
+		{"| RFC 7622 | Addresses | nearly | `jid` | |\n", "RFC 7622", 1},
+		{"| RFC 7622 | Addresses | partial | `jid` | |\n", "RFC 7622", 1}, // what is missing?
+		{"| RFC 7622 | Addresses | planned | | |\n", "", 1},               // with what?
+		{"| RFC 7622 | Addresses | refused | | because |\n", "", 0},
+		{"| RFC 7622 | A | read | | x |\n| RFC 7395 | B | read | | x |\n", "", 1}, // order
+		{"| RFC 9999 | A | read | | x |\n| XEP-0001 | B | read | | x |\n", "", 0},
+	} {
+		var cited []citation
+		if c.cited != "" {
+			cited = []citation{{c.cited, "jid/jid.go"}}
+		}
+		if vs := checkSpecs(readSpecs(page+c.rows), cited, []string{"jid"}); len(vs) != c.reasons {
+			t.Errorf("%s cited %q: want %d violations, got %v", c.rows, c.cited, c.reasons, vs)
+		}
+	}
+}

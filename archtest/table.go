@@ -81,6 +81,7 @@ var rooms = []room{
 	{pattern: "xep/internal/codectest", floor: tests, why: "a suite for codecs"},
 	{pattern: "script/...", floor: tests, why: "conversations as test data"},
 	{pattern: "interop/...", floor: tests, why: "drives stock clients"},
+	{pattern: "docs", floor: tests, why: "tests of the pages beside it"},
 	{pattern: "archtest", floor: tests, why: "this"},
 	{pattern: "tools/...", floor: tests, why: "for those who work on the code"},
 }
