@@ -42,7 +42,7 @@ func (r Rate) spend(b bucket, now time.Time) bucket {
 }
 
 // maxDebt bounds how long tokens that were spent before they were there lock out.
-const maxDebt = 10 * time.Minute
+const maxDebt = time.Hour
 
 // buckets is a bounded table of token buckets. Its owner synchronises.
 type buckets[K comparable] struct {
