@@ -17,6 +17,20 @@ func pause(tries int, first, most time.Duration, jitter float64) time.Duration {
 	return d/2 + time.Duration(float64(d/2)*jitter)
 }
 
+// maxTriesAfterSignIn bounds how far earlier failures count once a sign-in has
+// succeeded.
+const maxTriesAfterSignIn = 2
+
+// triesAfter is the number of failures that count after a connection has ended: none
+// if it was stable, few if not, so that a server which is restarted is found again
+// soon and one that drops everybody at once is not stormed.
+func triesAfter(tries int, stable bool) int {
+	if stable {
+		return 0
+	}
+	return min(tries, maxTriesAfterSignIn)
+}
+
 // jitter returns a random number in [0, 1).
 func jitter() float64 {
 	var b [8]byte

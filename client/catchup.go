@@ -15,10 +15,11 @@ import (
 // catchUp reads from the account's archive what was missed (XEP-0313), after every
 // sign-in that begins a new session:
 //
-//  1. pages from the last known entry on, while new messages are held;
+//  1. pages from the last known entry on, while new messages are held back: they
+//     are in the archive too and come in their turn;
 //  2. available presence: from now on the server delivers messages here;
-//  3. pages again, for what came between the last page and the presence;
-//  4. the held messages, of which most are known by now.
+//  3. pages again, for what came since the last page;
+//  4. what was held during the very last page.
 //
 // From then on every message that arrives moves the position forward, so the next
 // sign-in begins there. A page and its messages are durable before the position is.
@@ -30,6 +31,7 @@ type catchUp struct {
 	position string
 	since    time.Time // instead of a position that the archive does not know any more
 	first    bool      // the archive was never read: the newest messages are enough
+	again    bool      // messages were returned that the page being read may lack
 	query    string    // id of the page being read; "" when none is
 	patience alarm
 	retry    alarm
@@ -89,6 +91,7 @@ func (k *core) startCatchUp() {
 		c.first = errors.Is(err, cache.ErrNotFound)
 	}
 	k.after(&c.patience, catchPatience, k.beginPresence)
+	k.returnHeld()
 	k.readArchive()
 }
 
@@ -174,7 +177,8 @@ func (k *core) pageRead(s *stanza.Stanza, err error) {
 		k.retryCatchUp()
 		return
 	}
-	more := !fin.Complete && !c.first && fin.Page.Last != "" && fin.Page.Last != c.position
+	more := !fin.Complete && !c.first && fin.Page.Last != "" && fin.Page.Last != c.position || c.again
+	c.again = false
 	var b cache.Batch
 	if fin.Page.Last != "" {
 		c.position = fin.Page.Last
@@ -188,11 +192,13 @@ func (k *core) pageRead(s *stanza.Stanza, err error) {
 		k.commit(b, nil)
 	}
 	if more {
+		k.returnHeld()
 		k.readArchive()
 		return
 	}
 	c.tries = 0
 	if c.phase == catchMissed {
+		k.returnHeld()
 		k.beginPresence()
 		c.phase = catchTail
 		k.readArchive()

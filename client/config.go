@@ -114,7 +114,7 @@ type Times struct {
 	Request      time.Duration // to wait for an answer; 30 s
 	Backoff      time.Duration // before the first attempt to reconnect, doubled each time; 1 s
 	BackoffMax   time.Duration // longest pause; 2 min
-	Stable       time.Duration // a connection that lasted so long resets the pause; 60 s
+	Stable       time.Duration // a connection that lasted so long resets the pause; 15 s
 	KeepAlive    time.Duration // quiet on the server's stream before it is asked for a sign of life; 60 s
 	DeadServer   time.Duration // to wait for that sign; 15 s
 	IdleLink     time.Duration // a direct link without chat is closed after; 5 min
@@ -175,7 +175,7 @@ func (t *Times) setDefaults() {
 	number(&t.Request, 30*time.Second)
 	number(&t.Backoff, time.Second)
 	number(&t.BackoffMax, 2*time.Minute)
-	number(&t.Stable, time.Minute)
+	number(&t.Stable, 15*time.Second)
 	number(&t.KeepAlive, time.Minute)
 	number(&t.DeadServer, 15*time.Second)
 	number(&t.IdleLink, 5*time.Minute)

@@ -196,9 +196,7 @@ func (k *core) disconnected(epoch uint64, err error) {
 	if c.resume != nil {
 		c.resume.Management = m
 	}
-	if time.Since(c.upAt) >= k.cfg.Times.Stable {
-		c.tries = 0
-	}
+	c.tries = triesAfter(c.tries, time.Since(c.upAt) >= k.cfg.Times.Stable)
 	k.log.Info("disconnected", "account", k.self.String(), "error", err)
 	k.paths.ServerDown(time.Now(), k.apply)
 	if k.leaving {

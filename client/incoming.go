@@ -16,9 +16,10 @@ import (
 	"godwit/xmlstream"
 )
 
-// inbox holds messages from the server that came while the archive is being read:
-// older ones may be on their way, and each sender's order is kept by dealing with
-// these afterwards. They are not acknowledged meanwhile.
+// inbox holds messages from the server that came while a page of the archive is
+// being read: older ones may be on their way, and each sender's order is kept by
+// dealing with these afterwards. They are not acknowledged meanwhile, so no more are
+// held than come during one page.
 type inbox struct {
 	held  []heldMessage
 	bytes int
@@ -29,11 +30,14 @@ type heldMessage struct {
 	ticket *ticket
 }
 
-// Bounds of what is held; beyond them reading the archive no longer holds up.
+// Bounds of what is held.
 const (
-	maxHeld      = 2000
-	maxHeldBytes = 8 << 20
+	maxHeld      = 256
+	maxHeldBytes = 256 << 10
+	maxHeldEarly = 4096 // before it is known whether there is an archive
 )
+
+func (i *inbox) full() bool { return len(i.held) >= maxHeld || i.bytes >= maxHeldBytes }
 
 func (k *core) trust() *trust {
 	return &trust{self: k.self, server: k.server(), stanzaIDs: k.features.stanzaIDs, now: time.Now()}
@@ -51,7 +55,11 @@ func (k *core) handleMessage(s *stanza.Stanza, t *ticket) {
 		k.inbox.held = append(k.inbox.held, heldMessage{s, t})
 		k.inbox.bytes += s.Size()
 		t.release() // the archive comes behind it
-		if len(k.inbox.held) > maxHeld || k.inbox.bytes > maxHeldBytes {
+		if k.inbox.full() && k.features.known {
+			k.returnHeld()
+			k.catch.again = true
+		}
+		if k.inbox.full() && k.features.known || len(k.inbox.held) > maxHeldEarly {
 			k.log.Warn("reading the archive takes long; new messages are shown before it is read")
 			k.releaseHeld()
 		}
@@ -67,6 +75,31 @@ func (k *core) releaseHeld() {
 	k.inbox = inbox{}
 	for _, h := range held {
 		k.process(h.stanza, h.ticket)
+	}
+}
+
+// inArchive reports whether a message from the server is in the account's archive.
+func (k *core) inArchive(s *stanza.Stanza) bool {
+	t := k.trust()
+	if r, isCopy, ok := unwrapCopy(s, t); isCopy {
+		return ok && r.entry != ""
+	}
+	return archiveID(s, t) != ""
+}
+
+// returnHeld lets go of what the next pages will bring anyway, in its place: it is
+// acknowledged without being dealt with, since the position in the archive is before
+// it.
+func (k *core) returnHeld() {
+	held := k.inbox.held
+	k.inbox = inbox{}
+	for _, h := range held {
+		if k.inArchive(h.stanza) {
+			h.ticket.done()
+			continue
+		}
+		k.inbox.held = append(k.inbox.held, h)
+		k.inbox.bytes += h.stanza.Size()
 	}
 }
 

@@ -48,10 +48,10 @@ func (k *core) signedIn(s *stream.ClientSession) {
 
 // freshSession begins with nothing: what the session before knew may be outdated.
 func (k *core) freshSession(s *stream.ClientSession) {
+	k.catch.reset(k)
 	k.dropRequests()
 	k.outgoing.forgetTags()
 	k.deposits.forget()
-	k.catch.reset(k)
 	k.people.doubt()
 	k.features = features{
 		carbons:  s.Carbons,
