@@ -356,3 +356,21 @@ func TestMetrics(t *testing.T) {
 		}
 	}
 }
+
+// TestEveryPackageHasItsPlace: architecture.md names every package.
+func TestEveryPackageHasItsPlace(t *testing.T) {
+	cmd := exec.Command("go", "list", "./...")
+	cmd.Dir = ".."
+	list, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := read(t, "architecture.md").text
+	for _, name := range strings.Fields(string(list)) {
+		name = strings.TrimPrefix(name, "godwit/")
+		short := strings.TrimPrefix(name, "xep/")
+		if !strings.Contains(text, "`"+name+"`") && (short == name || !strings.Contains(text, "`"+short+"`")) {
+			t.Errorf("architecture.md has no place for %s", name)
+		}
+	}
+}
