@@ -12,6 +12,8 @@ import (
 	"net"
 	"net/http"
 	"net/http/pprof"
+	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -25,12 +27,23 @@ import (
 // Source is the running server as this room sees it.
 type Source struct {
 	Server *server.Server
+	// SignIns returns totals of attempts to sign in that failed.
+	SignIns func() SignInFailures
 	// STUN returns totals of the STUN server; nil when there is none.
 	STUN func() STUN
 	// Removed is called when an account was removed from the store by another process.
 	Removed func(jid.JID)
+	// Changed is called when the sessions of an account shall end because another process changed its password.
+	Changed func(jid.JID)
 	// Ready is checked by /readyz: nil when the server can do its work.
 	Ready func(context.Context) error
+}
+
+// SignInFailures is what the guard of sign-ins counted.
+type SignInFailures struct {
+	Wrong   int64 // wrong password or no such account
+	Limited int64 // refused because of many failures before
+	Others  int64 // malformed, given up, or the data could not be read
 }
 
 // STUN is what the STUN server counted.
@@ -62,9 +75,10 @@ func New(src Source, log *slog.Logger) (*Surface, error) {
 	public.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
 	control := http.NewServeMux()
 	control.HandleFunc("GET /sessions", func(w http.ResponseWriter, _ *http.Request) { sessions(w, src) })
-	control.HandleFunc("POST /removed", func(w http.ResponseWriter, r *http.Request) { removed(w, r, src) })
-	s.public = &http.Server{Handler: public, ReadHeaderTimeout: 5 * time.Second, MaxHeaderBytes: 16 << 10, ErrorLog: errors}
-	s.control = &http.Server{Handler: control, ReadHeaderTimeout: 5 * time.Second, MaxHeaderBytes: 16 << 10, ErrorLog: errors}
+	control.HandleFunc("POST /removed", func(w http.ResponseWriter, r *http.Request) { about(w, r, src.Removed) })
+	control.HandleFunc("POST /changed", func(w http.ResponseWriter, r *http.Request) { about(w, r, src.Changed) })
+	s.public = &http.Server{Handler: public, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10, ErrorLog: errors}
+	s.control = &http.Server{Handler: control, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10, ErrorLog: errors}
 	return s, nil
 }
 
@@ -117,16 +131,18 @@ func sessions(w http.ResponseWriter, src Source) {
 	if all == nil {
 		all = []account.Info{}
 	}
+	slices.SortFunc(all, func(a, b account.Info) int { return strings.Compare(a.JID.String(), b.JID.String()) })
 	w.Header().Set("Content-Type", "application/json")
 	_ = json.NewEncoder(w).Encode(Sessions{all})
 }
 
-func removed(w http.ResponseWriter, r *http.Request, src Source) {
+// about calls f with the account that the request names.
+func about(w http.ResponseWriter, r *http.Request, f func(jid.JID)) {
 	who, err := jid.Parse(r.URL.Query().Get("jid"))
 	if err != nil {
 		text(w, http.StatusBadRequest, err.Error())
 		return
 	}
-	src.Removed(who.Bare())
+	f(who.Bare())
 	text(w, http.StatusOK, "ok")
 }

@@ -24,6 +24,22 @@ func newRegistry(src Source) (*prometheus.Registry, error) {
 	counter("connections_total", "Connections taken.", nil, s.Links.Load)
 	counter("sign_ins_total", "Sign-ins by result.", prometheus.Labels{"result": "ok"}, s.SignedIn.Load)
 	counter("sign_ins_total", "Sign-ins by result.", prometheus.Labels{"result": "failed"}, s.Failed.Load)
+	failures := func(value func(SignInFailures) int64) func() int64 {
+		return func() int64 { return value(src.SignIns()) }
+	}
+	counter("sign_in_failures_total", "Attempts to sign in that failed, by reason.", prometheus.Labels{"reason": "wrong"},
+		failures(func(f SignInFailures) int64 { return f.Wrong }))
+	counter("sign_in_failures_total", "Attempts to sign in that failed, by reason.", prometheus.Labels{"reason": "limited"},
+		failures(func(f SignInFailures) int64 { return f.Limited }))
+	counter("sign_in_failures_total", "Attempts to sign in that failed, by reason.", prometheus.Labels{"reason": "other"},
+		failures(func(f SignInFailures) int64 { return f.Others }))
+	if r := src.Server.Registration; r != nil {
+		c := &r.Counters
+		counter("registrations_total", "Accounts that strangers asked for, by outcome.", prometheus.Labels{"outcome": "made"}, c.Registered.Load)
+		counter("registrations_total", "Accounts that strangers asked for, by outcome.", prometheus.Labels{"outcome": "refused"}, c.Refused.Load)
+		counter("registrations_limited_total", "Registrations refused because the address asked for many.", nil, c.Limited.Load)
+		counter("accounts_given_up_total", "Accounts removed by their owners.", nil, c.Removed.Load)
+	}
 	counter("sessions_resumed_total", "Sessions that went on over another connection.", nil, a.Resumed.Load)
 	counter("stream_errors_total", "Streams the server closed with an error.", nil, s.Errors.Load)
 	counter("stanzas_total", "Stanzas taken from clients by kind.", prometheus.Labels{"kind": "message"}, p.Messages.Load)

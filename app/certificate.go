@@ -28,7 +28,8 @@ const (
 // certificate is what the server shows on TLS. reload replaces it; safe for concurrent use.
 type certificate struct {
 	cert, key string
-	own       bool // made by this program
+	own       bool // made by this program …
+	made      bool // … at this start
 	current   atomic.Pointer[tls.Certificate]
 }
 
@@ -41,12 +42,34 @@ func loadCertificate(cert, key, data, domain string) (*certificate, error) {
 	if cert == "" {
 		c.cert, c.key, c.own = filepath.Join(data, certFile), filepath.Join(data, keyFile), true
 		if _, err := os.Stat(c.cert); errors.Is(err, fs.ErrNotExist) {
-			if err := makeCertificate(c.cert, c.key, domain); err != nil {
-				return nil, fmt.Errorf("a certificate could not be made: %w", err)
-			}
+			return c, c.renew(domain)
 		}
 	}
-	return c, c.reload()
+	if err := c.reload(); err != nil {
+		return nil, err
+	}
+	if c.own && !c.covers(domain, time.Now().Add(renewBefore)) {
+		return c, c.renew(domain)
+	}
+	return c, nil
+}
+
+// renewBefore is how long before its end a certificate of our own is replaced, at the next start.
+const renewBefore = 30 * 24 * time.Hour
+
+// renew makes a certificate of our own.
+func (c *certificate) renew(domain string) error {
+	if err := makeCertificate(c.cert, c.key, domain); err != nil {
+		return fmt.Errorf("a certificate could not be made: %w", err)
+	}
+	c.made = true
+	return c.reload()
+}
+
+// covers reports whether clients of a domain can accept the certificate at some time.
+func (c *certificate) covers(domain string, at time.Time) bool {
+	leaf := c.current.Load().Leaf
+	return leaf.VerifyHostname(domain) == nil && at.After(leaf.NotBefore) && at.Before(leaf.NotAfter)
 }
 
 // reload reads the files again. On failure the old certificate stays.
@@ -110,5 +133,5 @@ func makeCertificate(certPath, keyPath, domain string) error {
 }
 
 func writePEM(path, kind string, der []byte, mode fs.FileMode) error {
-	return os.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}), mode)
+	return replaceFile(path, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}), mode)
 }

@@ -29,7 +29,12 @@ type cli struct {
 	Headless headlessCommand `cmd:"" help:"Run a client that speaks JSON lines on standard input and output."`
 	Demo     demoCommand     `cmd:"" help:"Play the whole story on this machine: sign-in, buddies, direct messages, fallback. Takes under a minute."`
 	Version  versionCommand  `cmd:"" help:"Print the version."`
+
+	PrintVersion kong.VersionFlag `name:"version" hidden:""`
 }
+
+// defaultData is the server's data directory where nothing else is said.
+const defaultData = "./godwit-data"
 
 // streams are where a command reads and writes; tests give it their own.
 type streams struct {
@@ -46,13 +51,19 @@ func Main(ctx context.Context, args []string) int {
 func run(ctx context.Context, args []string, io streams) int {
 	var c cli
 	exited := -1
+	shown := io.out
+	if len(args) == 0 { // a question, not a command
+		args, shown = []string{"--help"}, io.err
+	}
 	parser, err := kong.New(&c,
 		kong.Name("godwit"),
-		kong.Description("Instant messaging that flies direct. A server that signs people in and introduces them; from then on their messages travel between themselves."),
-		kong.UsageOnError(),
+		kong.Description("Instant messaging that flies direct. A server that signs people in and introduces them; from then on their messages travel between themselves."+
+			"\n\nA flag can also be given in the environment: --listen-c2s is $GODWIT_LISTEN_C2S. Switches without a key in the configuration file can not."),
+		kong.Vars{"version": "godwit " + Version, "data": defaultData},
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 110}),
+		kong.ValueFormatter(describeFlag),
 		kong.PostBuild(nameEnvironment),
-		kong.Writers(io.out, io.err),
+		kong.Writers(shown, io.err),
 		kong.Exit(func(code int) { exited = code }),
 		kong.Resolvers(&configFile{}),
 	)
@@ -61,35 +72,61 @@ func run(ctx context.Context, args []string, io streams) int {
 		return exitFailed
 	}
 	parsed, err := parser.Parse(args)
-	if exited >= 0 { // --help was printed
-		return exited
-	}
-	if err != nil {
-		fmt.Fprintln(io.err, "godwit:", err)
-		fmt.Fprintln(io.err, "Try: godwit --help")
+	switch {
+	case exited >= 0 && shown == io.err:
 		return exitUsage
+	case exited >= 0: // --help or --version was printed
+		return exited
+	case err != nil:
+		return report(io, "", err, helpFor(err))
 	}
 	parsed.BindTo(ctx, (*context.Context)(nil))
 	parsed.Bind(io)
 	parsed.Bind(parsed)
 	if err := parsed.Run(); err != nil {
-		var usage *usageError
-		if errors.As(err, &usage) {
-			fmt.Fprintln(io.err, "godwit:", err)
-			return exitUsage
-		}
-		if !errors.Is(err, errReported) {
-			fmt.Fprintln(io.err, "godwit:", err)
-		}
-		return exitFailed
+		return report(io, parsed.Command(), err, parsed.Selected().FullPath())
 	}
 	return exitOK
 }
 
-// nameEnvironment gives every flag its variable: --listen-c2s is GODWIT_LISTEN_C2S.
+// report says what went wrong and returns the exit code for it. An error of the parser (no command) is a mistake of usage.
+func report(io streams, command string, err error, path string) int {
+	if errors.Is(err, errReported) {
+		return exitFailed
+	}
+	fmt.Fprintln(io.err, "godwit:", err)
+	var usage *usageError
+	if command != "" && !errors.As(err, &usage) {
+		return exitFailed
+	}
+	fmt.Fprintf(io.err, "Try: %s --help\n", path)
+	return exitUsage
+}
+
+// helpFor is the command whose help explains a mistake.
+func helpFor(err error) string {
+	var parse *kong.ParseError
+	if errors.As(err, &parse) && parse.Context != nil {
+		if node := parse.Context.Selected(); node != nil {
+			return node.FullPath()
+		}
+	}
+	return "godwit"
+}
+
+// describeFlag is the help of a flag, with its default where the usage shows something else in its place.
+func describeFlag(v *kong.Value) string {
+	if v.Flag == nil || v.Default == "" || v.Flag.PlaceHolder == "" || v.IsBool() {
+		return v.Help
+	}
+	return v.Help + " Default: " + v.Default
+}
+
+// nameEnvironment gives every flag its variable: --listen-c2s is GODWIT_LISTEN_C2S. Switches that are no setting of the server have none: what
+// they do (printing something else, trusting everybody) should not linger in an environment.
 func nameEnvironment(k *kong.Kong) error {
 	return kong.Visit(k.Model, func(node kong.Visitable, next kong.Next) error {
-		if flag, ok := node.(*kong.Flag); ok && flag.Name != "help" && flag.Name != "version" {
+		if flag, ok := node.(*kong.Flag); ok && (!flag.IsBool() || flag.Tag.Get("toml") != "") {
 			flag.Tag.Envs = []string{"GODWIT_" + strings.ToUpper(strings.ReplaceAll(flag.Name, "-", "_"))}
 		}
 		return next(nil)
@@ -107,6 +144,13 @@ func usagef(format string, args ...any) error { return &usageError{fmt.Sprintf(f
 var errReported = errors.New("reported")
 
 type versionCommand struct{}
+
+// Help is shown below the usage.
+func (versionCommand) Help() string {
+	return `The same as --version.
+
+  godwit version`
+}
 
 // Run implements the command.
 func (versionCommand) Run(io streams) error {

@@ -1,12 +1,15 @@
 package app
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/alecthomas/kong"
 	"github.com/pelletier/go-toml/v2"
@@ -37,9 +40,14 @@ func (c *configFile) load(path string, flags []*kong.Flag) error {
 	values := map[string]any{}
 	flatten("", tree, values)
 	known := keysOf(flags)
-	for key := range values {
+	for _, key := range slices.Sorted(maps.Keys(values)) {
 		if !slices.Contains(known, key) {
 			return fmt.Errorf("%s: there is no key %q; did you mean %q?", path, key, nearest(key, known))
+		}
+		switch values[key].(type) {
+		case string, bool, int64:
+		default:
+			return fmt.Errorf("%s: %s must be a string, a number without fraction, true or false", path, key)
 		}
 	}
 	c.values = values
@@ -84,6 +92,7 @@ func configPath(ctx *kong.Context) string {
 	return ""
 }
 
+// flatten turns sections into dots. An empty section is of no use, but of no harm either.
 func flatten(prefix string, tree, into map[string]any) {
 	for key, v := range tree {
 		if sub, ok := v.(map[string]any); ok {
@@ -130,13 +139,13 @@ func edits(a, b string) int {
 	return row[len(b)]
 }
 
-// printConfig writes a configuration file with every key, its meaning and its default, ready to be edited.
-func printConfig(w io.Writer, flags []*kong.Flag) error {
+// printConfig writes a configuration file with every key, its meaning and its value, ready to be edited.
+func printConfig(w io.Writer, k *kong.Context) error {
 	var b strings.Builder
-	b.WriteString("# Configuration of `godwit serve`. Every key can be left out; what stands here is the default.\n" +
+	b.WriteString("# Configuration of `godwit serve`. Every key can be left out and is the default then.\n" +
 		"# Each can also be given as a flag (--listen-c2s) or in the environment (GODWIT_LISTEN_C2S), which win over this file.\n")
 	section := ""
-	for _, f := range flags {
+	for _, f := range k.Selected().Flags {
 		key := f.Tag.Get("toml")
 		if key == "" {
 			continue
@@ -149,21 +158,58 @@ func printConfig(w io.Writer, flags []*kong.Flag) error {
 				fmt.Fprintf(&b, "\n[%s]\n", section)
 			}
 		}
-		fmt.Fprintf(&b, "\n# %s\n%s = %s\n", strings.TrimSpace(f.Help), name, tomlValue(f))
+		value, standard := tomlValue(f, fmt.Sprint(k.FlagValue(f))), tomlValue(f, f.Default)
+		text := strings.TrimSpace(f.Help)
+		if value != standard {
+			text += " Default: " + standard
+		}
+		b.WriteString("\n" + wrapWordsBy(strings.Fields(text), 100, "# ", " ") + name + " = " + value + "\n")
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
 }
 
-func tomlValue(f *kong.Flag) string {
-	if f.IsBool() {
-		if f.Default == "" {
-			return "false"
+// tomlValue writes the value of a flag as TOML has it.
+func tomlValue(f *kong.Flag, value string) string {
+	switch {
+	case f.IsBool():
+		return cmp.Or(value, "false")
+	case f.Tag.Get("number") != "":
+		return value
+	}
+	if d, err := time.ParseDuration(value); err == nil {
+		value = shortDuration(d)
+	}
+	return tomlString(value)
+}
+
+// shortDuration writes 5m0s as 5m.
+func shortDuration(d time.Duration) string {
+	s := d.String()
+	if strings.HasSuffix(s, "m0s") {
+		s = strings.TrimSuffix(s, "0s")
+	}
+	if strings.HasSuffix(s, "h0m") {
+		s = strings.TrimSuffix(s, "0m")
+	}
+	return s
+}
+
+// tomlString quotes as TOML's basic strings do.
+func tomlString(s string) string {
+	var b strings.Builder
+	b.WriteByte('"')
+	for _, r := range s {
+		switch {
+		case r == '"' || r == '\\':
+			b.WriteByte('\\')
+			b.WriteRune(r)
+		case r < ' ' || r == 0x7f:
+			fmt.Fprintf(&b, "\\u%04X", r)
+		default:
+			b.WriteRune(r)
 		}
-		return f.Default
 	}
-	if f.Tag.Get("number") != "" {
-		return f.Default
-	}
-	return fmt.Sprintf("%q", f.Default)
+	b.WriteByte('"')
+	return b.String()
 }

@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -13,10 +12,8 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
-	"text/tabwriter"
 	"time"
 
-	"godwit/admin"
 	"godwit/jid"
 )
 
@@ -41,8 +38,10 @@ func control(ctx context.Context, data, method, path string) ([]byte, error) {
 	switch {
 	case errors.Is(err, os.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
 		return nil, errNotRunning
+	case errors.Is(err, os.ErrPermission):
+		return nil, fmt.Errorf("only the user that runs the server may ask it (%s)", socket)
 	case err != nil:
-		return nil, err
+		return nil, fmt.Errorf("the running server does not answer: %w", err)
 	}
 	defer response.Body.Close()
 	body, err := io.ReadAll(response.Body)
@@ -55,73 +54,11 @@ func control(ctx context.Context, data, method, path string) ([]byte, error) {
 	return body, nil
 }
 
-// tellRemoved ends the sessions of an account that was removed.
-func tellRemoved(ctx context.Context, data string, who jid.JID) error {
-	_, err := control(ctx, data, http.MethodPost, "/removed?jid="+url.QueryEscape(who.String()))
-	return err
-}
-
-type sessionsCommand struct {
-	dataFlag
-	JSON bool `name:"json" help:"Print one JSON object a line."`
-}
-
-// Help is shown below the usage.
-func (sessionsCommand) Help() string {
-	return `Asks the server that runs on the data directory.
-
-  godwit sessions
-  godwit sessions --json | jq 'select(.hibernating)'`
-}
-
-// Run implements the command.
-func (c *sessionsCommand) Run(ctx context.Context, s streams) error {
-	body, err := control(ctx, c.Data, http.MethodGet, "/sessions")
+// tellServer tells the server, if one runs, that something happened to an account.
+func tellServer(ctx context.Context, data, what string, who jid.JID) error {
+	_, err := control(ctx, data, http.MethodPost, what+"?jid="+url.QueryEscape(who.String()))
 	if errors.Is(err, errNotRunning) {
-		return fmt.Errorf("%w (%s); start it with: godwit serve --data %s", err, c.Data, c.Data)
-	}
-	if err != nil {
-		return err
-	}
-	var all admin.Sessions
-	if err := json.Unmarshal(body, &all); err != nil {
-		return err
-	}
-	if c.JSON {
-		encoder := json.NewEncoder(s.out)
-		for _, info := range all.Sessions {
-			if err := encoder.Encode(info); err != nil {
-				return err
-			}
-		}
 		return nil
 	}
-	if len(all.Sessions) == 0 {
-		fmt.Fprintln(s.out, "nobody is online")
-		return nil
-	}
-	table := tabwriter.NewWriter(s.out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "WHO\tADDRESS\tTRANSPORT\tTLS\tSIGN-IN\tCLIENT\tSTATE\tSINCE")
-	for _, i := range all.Sessions {
-		state := "connected"
-		switch {
-		case i.Hibernating:
-			state = "waits to resume"
-		case i.Available && i.Show != "":
-			state = i.Show
-		case i.Available:
-			state = "available"
-		}
-		client := i.Client
-		if client == "" {
-			client = "–"
-		}
-		encrypted := strings.TrimPrefix(i.TLS, "TLS ")
-		if encrypted == "" {
-			encrypted = "none"
-		}
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", i.JID, i.Address, i.Transport, encrypted, i.Mechanism, client, state,
-			i.Since.Local().Format("15:04:05"))
-	}
-	return table.Flush()
+	return err
 }

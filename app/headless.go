@@ -30,7 +30,8 @@ func (headlessCommand) Help() string {
 	return `Reads one JSON object a line from standard input and writes one a line to standard output. The password comes from --password-file or
 $GODWIT_PASSWORD.
 
-  $ GODWIT_PASSWORD=secret godwit headless alice@localhost --server localhost:5222 --ca godwit-data/cert.pem
+  $ export GODWIT_PASSWORD=secret
+  $ godwit headless alice@localhost --server localhost:5222 --ca godwit-data/cert.pem
   {"cmd":"send","to":"bob@localhost","body":"hi","id":"m1"}
   {"event":"delivered","id":"m1","path":"direct"}
 
@@ -74,12 +75,7 @@ func (c *headlessCommand) Run(ctx context.Context, s streams) error {
 // secret is the password: standard input belongs to the commands, so it is never read from there.
 func (c *headlessCommand) secret() (string, error) {
 	if c.PasswordFile != "" {
-		file, err := os.Open(c.PasswordFile)
-		if err != nil {
-			return "", err
-		}
-		defer file.Close()
-		return firstLine(file)
+		return c.fromFile()
 	}
 	if p := os.Getenv("GODWIT_PASSWORD"); p != "" {
 		return p, nil

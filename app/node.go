@@ -13,11 +13,13 @@ import (
 	"time"
 
 	"godwit/admin"
+	"godwit/jid"
 	"godwit/link"
 	"godwit/link/tcp"
 	"godwit/relay"
 	"godwit/server"
 	"godwit/store/sqlite"
+	"godwit/stream"
 	"godwit/xep/extdisco"
 	"godwit/xep/version"
 )
@@ -29,7 +31,10 @@ const controlSocket = "control.sock"
 type node struct {
 	log    *slog.Logger
 	out    io.Writer
+	first  bool     // there was no data before
+	lock   *os.File // held while the server runs on the data
 	db     *sqlite.Store
+	guard  *guard
 	cert   *certificate
 	server *server.Server
 	stun   *relay.Server
@@ -49,7 +54,6 @@ func program() version.Version { return version.Version{Name: "Godwit", Version:
 
 // listen opens every listener before the first client is served, so that a port in use stops the start.
 func (n *node) listen(ctx context.Context, c *serveCommand, st server.Store) error {
-	n.domain = c.Domain
 	connections := link.NewAddressLimiter(c.MaxPerAddress, c.MaxConnections)
 	refused := func(remote net.Addr) { n.log.Warn("connection refused: too many", "address", remote.String()) }
 	for _, l := range []struct {
@@ -164,7 +168,11 @@ func (n *node) services() []extdisco.Service {
 func (n *node) listenAdmin(ctx context.Context, c *serveCommand, st server.Store) error {
 	src := admin.Source{
 		Server:  n.server,
+		SignIns: n.guard.totals,
 		Removed: n.server.AccountRemoved,
+		Changed: func(who jid.JID) {
+			n.server.Accounts.EndSessions(who, &stream.Error{Condition: stream.Reset, Text: "the password was changed"})
+		},
 		Ready: func(ctx context.Context) error {
 			_, err := st.Archive.Highest(ctx)
 			return err
@@ -192,34 +200,44 @@ func (n *node) listenAdmin(ctx context.Context, c *serveCommand, st server.Store
 		return listenError("admin", c.ListenAdmin, err)
 	}
 	n.others = append(n.others, l)
+	if a, ok := l.Addr().(*net.TCPAddr); ok && !a.IP.IsLoopback() {
+		n.log.Warn("metrics and profiles can be read from other machines", "address", l.Addr().String())
+	}
 	n.announce("admin", l.Addr())
 	n.run(func() error { return n.admin.ServePublic(l) })
 	return nil
 }
 
-// listenControl opens the control socket. A socket that nobody answers on is left over from a server that was killed; one that answers means
-// that another server runs on this data.
+// listenControl opens the control socket. One that is there is left over from a server that was killed: the lock is ours. The socket is made
+// where only we can look, and moved to its place once nobody else may open it.
 func (n *node) listenControl(ctx context.Context, path string) error {
-	if c, err := net.DialTimeout("unix", path, time.Second); err == nil {
-		c.Close()
-		return fmt.Errorf("another server runs on the data in %s", filepath.Dir(path))
-	}
-	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return err
-	}
-	var lc net.ListenConfig
-	l, err := lc.Listen(ctx, "unix", path)
+	private, err := os.MkdirTemp(filepath.Dir(path), ".c")
 	if err != nil {
 		return fmt.Errorf("the control socket can not be made: %w", err)
 	}
-	if err := os.Chmod(path, 0o600); err != nil {
+	defer os.RemoveAll(private)
+	made := filepath.Join(private, "s")
+	if len(path) > maxSocketPath || len(made) > maxSocketPath {
+		return fmt.Errorf("the path of the data directory is too long for a socket in it; at most %d bytes go: use a shorter --data, such as a relative one or a symbolic link",
+			maxSocketPath-len(controlSocket)-1)
+	}
+	var lc net.ListenConfig
+	l, err := lc.Listen(ctx, "unix", made)
+	if err != nil {
+		return fmt.Errorf("the control socket can not be made: %w", err)
+	}
+	l.(*net.UnixListener).SetUnlinkOnClose(false) // it is moved
+	if err := errors.Join(os.Chmod(made, 0o600), os.Rename(made, path)); err != nil {
 		l.Close()
-		return err
+		return fmt.Errorf("the control socket can not be made: %w", err)
 	}
 	n.others, n.socket = append(n.others, l), path
 	n.run(func() error { return n.admin.ServeControl(l) })
 	return nil
 }
+
+// maxSocketPath is what fits into an address of a socket on every system.
+const maxSocketPath = 103
 
 // stop ends what runs, in the reverse order of the start: nobody new, then the sessions, then the data.
 func (n *node) stop(timeout time.Duration) error {
@@ -254,6 +272,9 @@ func (n *node) stop(timeout time.Duration) error {
 		if err := n.db.Close(); err != nil {
 			errs = append(errs, fmt.Errorf("closing the data: %w", err))
 		}
+	}
+	if n.lock != nil {
+		n.lock.Close()
 	}
 	return errors.Join(errs...)
 }

@@ -19,7 +19,9 @@ import (
 	"godwit/server"
 	"godwit/server/account"
 	"godwit/server/introduce"
+	"godwit/server/register"
 	"godwit/store"
+	"godwit/stream"
 )
 
 // serveCommand holds the flags of `godwit serve`. The tag toml is the key in the configuration file.
@@ -27,7 +29,7 @@ type serveCommand struct {
 	Config      string `type:"existingfile" placeholder:"FILE" help:"Read settings from this TOML file."`
 	PrintConfig bool   `help:"Print a configuration file with every setting, its meaning and its default, and exit."`
 
-	Data   string `toml:"data" default:"./godwit-data" placeholder:"DIR" help:"Directory with accounts, messages and the certificate. Made if it is not there."`
+	Data   string `toml:"data" default:"${data}" placeholder:"DIR" help:"Directory with accounts, messages and the certificate. Made if it is not there."`
 	Domain string `toml:"domain" default:"localhost" placeholder:"NAME" help:"The part of everybody's address after the @."`
 
 	ListenC2S    string `name:"listen-c2s" toml:"listen.c2s" default:":5222" placeholder:"ADDRESS" help:"Clients with STARTTLS. \"off\" disables a listener, port 0 picks one."`
@@ -38,7 +40,8 @@ type serveCommand struct {
 	TLSCert string `name:"tls-cert" toml:"tls.cert" placeholder:"FILE" help:"Certificate chain in PEM. Without one the server makes its own and keeps it in the data directory. Read again on SIGHUP."`
 	TLSKey  string `name:"tls-key" toml:"tls.key" placeholder:"FILE" help:"The certificate's key in PEM."`
 
-	AuthPlain bool `name:"auth-plain" toml:"auth.plain" help:"Also offer PLAIN, inside TLS only, for clients that know no SCRAM. They send the password itself."`
+	AuthPlain bool   `name:"auth-plain" toml:"auth.plain" help:"Also offer PLAIN, inside TLS only, for clients that know no SCRAM. They send the password itself."`
+	Register  string `toml:"auth.register" default:"off" enum:"off,open" help:"Whether clients may make accounts, change their password and remove their account (XEP-0077): off or open (to everybody)."`
 
 	Introduce string `toml:"policy.introduce" default:"contacts" enum:"contacts,anyone,off" help:"Between whom the server passes offers of a direct connection: contacts, anyone or off."`
 
@@ -51,6 +54,9 @@ type serveCommand struct {
 	MaxSessions     int           `toml:"limits.sessions-per-account" default:"20" number:"1" placeholder:"N" help:"Sessions at once of one account."`
 	MaxContacts     int           `toml:"limits.contacts" default:"5000" number:"1" placeholder:"N" help:"Contacts of one account."`
 	MaxInbox        int           `toml:"limits.inbox" default:"2000" number:"1" placeholder:"N" help:"Messages that wait for one absent account."`
+	MaxFailures     int           `name:"max-failures-per-address" toml:"limits.failures-per-address" default:"20" number:"1" placeholder:"N" help:"Failed sign-ins at once from one IPv4 address or IPv6 /64 network; one more every 3 seconds."`
+	MaxGuesses      int           `name:"max-failures-per-account" toml:"limits.failures-per-account" default:"30" number:"1" placeholder:"N" help:"Failed sign-ins at once to one account; one more every 10 seconds. Where its owner signed in before they are counted apart."`
+	MaxRegistered   int           `name:"max-registrations" toml:"limits.registrations" default:"5" number:"1" placeholder:"N" help:"Accounts registered at once from one address; one more every 10 minutes."`
 	ResumeTimeout   time.Duration `toml:"limits.resume" default:"5m" placeholder:"DURATION" help:"How long a session that lost its connection can be resumed (XEP-0198)."`
 	HandshakeLimit  time.Duration `toml:"limits.sign-in" default:"30s" placeholder:"DURATION" help:"How long signing in may take."`
 	ShutdownTimeout time.Duration `toml:"limits.shutdown" default:"10s" placeholder:"DURATION" help:"How long stopping waits for connections to end in order."`
@@ -74,7 +80,7 @@ SIGTERM ends it in order, SIGHUP reads the certificate again.`
 // Run implements the command.
 func (c *serveCommand) Run(ctx context.Context, s streams, k *kong.Context) error {
 	if c.PrintConfig {
-		return printConfig(s.out, k.Selected().Flags)
+		return printConfig(s.out, k)
 	}
 	log, err := newLogger(s.err, c.LogLevel, c.LogFormat)
 	if err != nil {
@@ -83,6 +89,9 @@ func (c *serveCommand) Run(ctx context.Context, s streams, k *kong.Context) erro
 	n, err := c.start(ctx, s.out, log)
 	if err != nil {
 		return err
+	}
+	if n.first {
+		welcome(s.err, c.Data, n.domain, n.cert)
 	}
 	fmt.Fprintln(s.out, "ready")
 	hup, stop := hangups()
@@ -119,43 +128,65 @@ func newLogger(w io.Writer, level, format string) (*slog.Logger, error) {
 
 // start brings the server up: data, certificate, rooms, listeners. On failure everything that was started is stopped.
 func (c *serveCommand) start(ctx context.Context, out io.Writer, log *slog.Logger) (n *node, err error) {
-	domain, err := jid.Parse(c.Domain)
-	if err != nil || domain != domain.DomainJID() {
-		return nil, usagef("%q is not a domain", c.Domain)
+	domain, err := parseDomain(c.Domain)
+	if err != nil {
+		return nil, err
 	}
-	_, statErr := os.Stat(filepath.Join(c.Data, databaseFile))
-	first := errors.Is(statErr, os.ErrNotExist)
-	n = &node{log: log, out: out, failed: make(chan error, 8)}
+	n = &node{log: log, out: out, domain: domain.Domain(), failed: make(chan error, 8)}
 	defer func() {
 		if err != nil {
 			n.stop(time.Second)
 			n = nil
 		}
 	}()
+	if err = makeData(c.Data); err != nil {
+		return n, err
+	}
+	if n.lock, err = lockData(c.Data); err != nil {
+		return n, err
+	}
+	_, statErr := os.Stat(filepath.Join(c.Data, databaseFile))
+	n.first = errors.Is(statErr, os.ErrNotExist)
 	var st server.Store
 	if n.db, st, err = openStore(ctx, c.Data); err != nil {
 		return n, err
 	}
-	if n.cert, err = loadCertificate(c.TLSCert, c.TLSKey, c.Data, domain.Domain()); err != nil {
+	if err = n.prepare(c, domain); err != nil {
 		return n, err
 	}
+	n.guard = newGuard(c.MaxFailures, c.MaxGuesses, log)
 	if n.server, err = server.New(ctx, c.serverConfig(domain, st, n, log)); err != nil {
 		return n, err
 	}
-	if err = n.listen(ctx, c, st); err != nil {
-		return n, err
+	return n, n.listen(ctx, c, st)
+}
+
+// prepare reads or makes the files beside the database.
+func (n *node) prepare(c *serveCommand, domain jid.JID) (err error) {
+	switch before, err := rememberDomain(c.Data, n.domain); {
+	case err != nil:
+		return fmt.Errorf("the data directory can not be used: %w", err)
+	case before != "":
+		n.log.Warn("this data was served for another domain before, whose accounts can not sign in now", "before", before, "now", n.domain)
 	}
-	if first {
-		welcome(out, c.Data, domain, n.cert)
+	if n.cert, err = loadCertificate(c.TLSCert, c.TLSKey, c.Data, n.domain); err != nil {
+		return err
 	}
-	return n, nil
+	switch {
+	case n.cert.made && !n.first:
+		n.log.Warn("a new certificate was made; clients that were given the old one need it", "file", n.cert.cert)
+	case !n.cert.covers(n.domain, time.Now()):
+		n.log.Warn("clients will refuse the certificate: it is not for this domain, or not valid now", "file", n.cert.cert, "domain", n.domain)
+	}
+	return nil
 }
 
 func (c *serveCommand) serverConfig(domain jid.JID, st server.Store, n *node, log *slog.Logger) server.Config {
 	policy, _ := introduce.ParsePolicy(c.Introduce) // checked by the flag's enum
 	return server.Config{
 		Domain: domain, Store: st, Log: log, Program: program(),
-		AllowPlain: c.AuthPlain, Introduce: policy,
+		AllowPlain: c.AuthPlain, Guard: n.guard, Introduce: policy,
+		Register: c.Register == "open", RegisterRate: stream.Rate{Burst: c.MaxRegistered, Every: register.DefaultRate.Every},
 		ArchiveDefault: store.ArchiveDefault(c.ArchiveDefault), ArchiveKeep: c.ArchiveKeep, InboxKeep: c.InboxKeep,
 		Accounts: account.Limits{
 			Resources: c.MaxSessions, RosterItems: c.MaxContacts, InboxEntries: c.MaxInbox, ResumeTimeout: c.ResumeTimeout,
@@ -165,13 +196,13 @@ func (c *serveCommand) serverConfig(domain jid.JID, st server.Store, n *node, lo
 	}
 }
 
-// welcome tells whoever started the server for the first time what to do next.
-func welcome(out io.Writer, data string, domain jid.JID, cert *certificate) {
+// welcome tells whoever started the server for the first time what to do next. It goes to standard error: standard output is for programs.
+func welcome(w io.Writer, data, domain string, cert *certificate) {
 	flag := ""
-	if data != "./godwit-data" {
-		flag = " --data " + data
+	if data != defaultData {
+		flag = " --data " + shellQuote(data)
 	}
-	fmt.Fprintf(out, `
+	fmt.Fprintf(w, `
 This is a new server for %[1]s. Add people, in another terminal:
 
     godwit user add%[2]s alice@%[1]s
@@ -179,8 +210,19 @@ This is a new server for %[1]s. Add people, in another terminal:
 
 `, domain, flag)
 	if cert.own {
-		fmt.Fprintf(out, "Its certificate is one it made itself: %s\nClients trust it when they are given that file, or accept it when they ask.\n\n", cert.cert)
+		fmt.Fprintf(w, "Its certificate is one it made itself: %s\nClients trust it when they are given that file, or accept it when they ask.\n\n", cert.cert)
 	}
+}
+
+// shellQuote quotes a word where a shell would take it apart.
+func shellQuote(s string) string {
+	plain := func(r rune) bool {
+		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("/._-+=:@%,", r)
+	}
+	if s != "" && strings.IndexFunc(s, func(r rune) bool { return !plain(r) }) < 0 {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }
 
 // tlsConfig is what all TLS listeners share.

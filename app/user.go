@@ -2,15 +2,16 @@ package app
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"golang.org/x/term"
@@ -36,34 +37,60 @@ type userCommand struct {
 func (userCommand) Help() string {
 	return `Works on a running server's data as well as a stopped one's.
 
-  godwit user add alice@localhost                    asks for the password
-  echo secret | godwit user add alice@localhost      reads it from standard input
+  godwit user add alice@localhost                  asks for the password
+  echo secret | godwit user add alice@localhost    reads it from standard input
   godwit user list --json`
 }
 
 type dataFlag struct {
-	Data string `default:"./godwit-data" placeholder:"DIR" help:"The server's data directory."`
+	Data string `default:"${data}" placeholder:"DIR" help:"The server's data directory."`
 }
 
 type passwordFlag struct {
-	PasswordFile string `placeholder:"FILE" help:"Read the password from the first line of this file instead of asking."`
+	PasswordFile string `placeholder:"FILE" help:"Read the password from the first line of this file."`
 }
 
 type userAdd struct {
 	dataFlag
 	passwordFlag
-	JID string `arg:"" name:"jid" help:"The address, such as alice@localhost."`
+	JID string `arg:"" name:"address" help:"The address, such as alice@localhost."`
+}
+
+// Help is shown below the usage.
+func (userAdd) Help() string {
+	return `The password is asked for on a terminal; otherwise it is the first line of standard input or of --password-file. It is never
+taken from the command line, which others on this machine can read. Only salted keys of it are stored.
+
+  godwit user add alice@localhost
+  pwgen 16 1 | tee alice.txt | godwit user add alice@localhost
+  godwit user add alice@localhost --password-file alice.txt`
 }
 
 type userPasswd struct {
 	dataFlag
 	passwordFlag
-	JID string `arg:"" name:"jid" help:"The address."`
+	EndSessions bool   `help:"Also end the account's sessions, because somebody else may know the old password."`
+	JID         string `arg:"" name:"address" help:"The address, such as alice@localhost."`
+}
+
+// Help is shown below the usage.
+func (userPasswd) Help() string {
+	return `The new password counts from the next sign-in. Sessions that are there go on, unless --end-sessions is given.
+
+  godwit user passwd alice@localhost
+  godwit user passwd --end-sessions alice@localhost --password-file new.txt`
 }
 
 type userRemove struct {
 	dataFlag
-	JID string `arg:"" name:"jid" help:"The address."`
+	JID string `arg:"" name:"address" help:"The address, such as alice@localhost."`
+}
+
+// Help is shown below the usage.
+func (userRemove) Help() string {
+	return `There is no way back, but for a backup.
+
+  godwit user remove alice@localhost`
 }
 
 type userList struct {
@@ -71,16 +98,37 @@ type userList struct {
 	JSON bool `name:"json" help:"Print one JSON object a line."`
 }
 
-// openStore opens the store in a data directory, making both if need be.
-func openStore(ctx context.Context, dir string) (*sqlite.Store, server.Store, error) {
+// Help is shown below the usage.
+func (userList) Help() string {
+	return `In order of address, with the time at which each was added.
+
+  godwit user list
+  godwit user list --json | jq -r .jid`
+}
+
+// makeData makes the data directory if it is not there, for its owner only.
+func makeData(dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, server.Store{}, fmt.Errorf("the data directory can not be made: %w", err)
+		return fmt.Errorf("the data directory can not be made: %w", err)
 	}
+	return nil
+}
+
+// openStore opens the store in a data directory, making it if need be.
+func openStore(ctx context.Context, dir string) (*sqlite.Store, server.Store, error) {
 	db, err := sqlite.Open(ctx, filepath.Join(dir, databaseFile), sqlite.Options{})
 	if err != nil {
 		return nil, server.Store{}, fmt.Errorf("the data in %s can not be opened: %w", dir, err)
 	}
 	return db, storeFor(db), nil
+}
+
+// openExisting opens a store that must be there, so that a mistyped directory is no new server without accounts.
+func openExisting(ctx context.Context, dir string) (*sqlite.Store, server.Store, error) {
+	if _, err := os.Stat(filepath.Join(dir, databaseFile)); errors.Is(err, fs.ErrNotExist) {
+		return nil, server.Store{}, fmt.Errorf("there is no server's data in %s; name its directory with --data", dir)
+	}
+	return openStore(ctx, dir)
 }
 
 func storeFor(db *sqlite.Store) server.Store {
@@ -110,17 +158,21 @@ func parseAccountWithResource(s string) (jid.JID, error) {
 // password reads a password from a file, a prompt or standard input; never from the command line, which others can see.
 func (f passwordFlag) password(in io.Reader, prompt io.Writer, who jid.JID) (string, error) {
 	if f.PasswordFile != "" {
-		file, err := os.Open(f.PasswordFile)
-		if err != nil {
-			return "", err
-		}
-		defer file.Close()
-		return firstLine(file)
+		return f.fromFile()
 	}
 	if file, ok := in.(*os.File); ok && term.IsTerminal(int(file.Fd())) {
 		return askTwice(int(file.Fd()), prompt, who)
 	}
 	return firstLine(in)
+}
+
+func (f passwordFlag) fromFile() (string, error) {
+	file, err := os.Open(f.PasswordFile)
+	if err != nil {
+		return "", fmt.Errorf("the password can not be read: %w", err)
+	}
+	defer file.Close()
+	return firstLine(file)
 }
 
 func askTwice(fd int, prompt io.Writer, who jid.JID) (string, error) {
@@ -150,7 +202,10 @@ const maxPasswordLine = 4096
 func firstLine(r io.Reader) (string, error) {
 	line, err := bufio.NewReader(io.LimitReader(r, maxPasswordLine)).ReadString('\n')
 	if err != nil && !errors.Is(err, io.EOF) {
-		return "", err
+		return "", fmt.Errorf("the password can not be read: %w", err)
+	}
+	if len(line) == maxPasswordLine {
+		return "", fmt.Errorf("the password is longer than %d bytes", sasl.MaxPassword)
 	}
 	line = strings.TrimRight(line, "\r\n")
 	if line == "" {
@@ -163,6 +218,12 @@ func firstLine(r io.Reader) (string, error) {
 func (c *userAdd) Run(ctx context.Context, s streams) error {
 	who, err := parseAccount(c.JID)
 	if err != nil {
+		return err
+	}
+	if err := makeData(c.Data); err != nil {
+		return err
+	}
+	if err := checkServed(c.Data, who); err != nil {
 		return err
 	}
 	db, st, err := openStore(ctx, c.Data)
@@ -200,7 +261,7 @@ func (c *userPasswd) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
-	db, st, err := openStore(ctx, c.Data)
+	db, st, err := openExisting(ctx, c.Data)
 	if err != nil {
 		return err
 	}
@@ -212,8 +273,16 @@ func (c *userPasswd) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
-	if err := st.SetPassword(ctx, who, password); err != nil {
+	switch err := st.SetPassword(ctx, who, password); {
+	case errors.Is(err, store.ErrNotFound): // removed in the meantime
+		return fmt.Errorf("there is no account %s", who)
+	case err != nil:
 		return passwordError(err)
+	}
+	if c.EndSessions {
+		if err := tellServer(ctx, c.Data, "/changed", who); err != nil {
+			return fmt.Errorf("the password of %s was changed, but the running server could not be told to end its sessions: %w", who, err)
+		}
 	}
 	fmt.Fprintf(s.out, "changed the password of %s\n", who)
 	return nil
@@ -225,7 +294,7 @@ func (c *userRemove) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
-	db, st, err := openStore(ctx, c.Data)
+	db, st, err := openExisting(ctx, c.Data)
 	if err != nil {
 		return err
 	}
@@ -236,9 +305,7 @@ func (c *userRemove) Run(ctx context.Context, s streams) error {
 	case err != nil:
 		return err
 	}
-	switch err := tellRemoved(ctx, c.Data, who); {
-	case errors.Is(err, errNotRunning):
-	case err != nil:
+	if err := tellServer(ctx, c.Data, "/removed", who); err != nil {
 		return fmt.Errorf("%s was removed, but the running server could not be told to end its sessions: %w", who, err)
 	}
 	fmt.Fprintf(s.out, "removed %s\n", who)
@@ -247,16 +314,14 @@ func (c *userRemove) Run(ctx context.Context, s streams) error {
 
 // Run implements the command.
 func (c *userList) Run(ctx context.Context, s streams) error {
-	db, st, err := openStore(ctx, c.Data)
+	db, st, err := openExisting(ctx, c.Data)
 	if err != nil {
 		return err
 	}
 	defer db.Close()
-	table := tabwriter.NewWriter(s.out, 0, 0, 2, ' ', 0)
+	var list table
+	list.add("ACCOUNT", "ADDED")
 	encoder := json.NewEncoder(s.out)
-	if !c.JSON {
-		fmt.Fprintln(table, "ACCOUNT\tADDED")
-	}
 	for after := (jid.JID{}); ; {
 		page, err := st.Accounts.List(ctx, after, 0)
 		if err != nil {
@@ -265,15 +330,29 @@ func (c *userList) Run(ctx context.Context, s streams) error {
 		for _, a := range page {
 			after = a.JID
 			if !c.JSON {
-				fmt.Fprintf(table, "%s\t%s\n", a.JID, a.Created.Local().Format("2006-01-02 15:04"))
+				list.add(a.JID.String(), a.Created.Local().Format("2006-01-02 15:04"))
 				continue
 			}
 			if err := encoder.Encode(map[string]any{"jid": a.JID.String(), "created": a.Created.UTC()}); err != nil {
 				return err
 			}
 		}
-		if len(page) == 0 {
-			return table.Flush()
+		if len(page) > 0 {
+			continue
 		}
+		switch {
+		case c.JSON:
+			return nil
+		case len(list) == 1:
+			_, err := fmt.Fprintf(s.out, "there are no accounts; add one with: godwit user add alice@%s\n", cmp.Or(exampleDomain(c.Data), "localhost"))
+			return err
+		}
+		return list.write(s.out)
 	}
+}
+
+// exampleDomain is the served domain where it is only an example.
+func exampleDomain(data string) string {
+	domain, _ := servedDomain(data)
+	return domain
 }

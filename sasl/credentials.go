@@ -19,8 +19,10 @@ const (
 	// DefaultIterations is the count for new credentials.
 	DefaultIterations = 10_000
 
-	saltSize    = 16
-	maxPassword = 1023 // bytes
+	// MaxPassword is the most a password may have, in bytes.
+	MaxPassword = 1023
+
+	saltSize = 16
 )
 
 // Credentials is what a server stores of a password for one hash (RFC 5802 §3). It suffices to check a proof, not
@@ -117,8 +119,8 @@ var passwordProfile = stringprep.Profile{
 }
 
 func preparePassword(password string) (string, error) {
-	if len(password) > maxPassword {
-		return "", fmt.Errorf("%w: it is longer than %d bytes", ErrPassword, maxPassword)
+	if len(password) > MaxPassword {
+		return "", fmt.Errorf("%w: it is longer than %d bytes", ErrPassword, MaxPassword)
 	}
 	if !utf8.ValidString(password) {
 		return "", fmt.Errorf("%w: it is not UTF-8", ErrPassword)

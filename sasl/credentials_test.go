@@ -28,7 +28,7 @@ func TestPasswordPreparation(t *testing.T) {
 		{"NUL", "a\x00b"},
 		{"RFC 4013 example 7: mixed directions", "\u06271"},
 		{"bad UTF-8", "a\xff"},
-		{"too long", strings.Repeat("x", maxPassword+1)},
+		{"too long", strings.Repeat("x", MaxPassword+1)},
 	} {
 		if _, err := preparePassword(tc.in); !errors.Is(err, ErrPassword) {
 			t.Errorf("%s: %v", tc.why, err)
