@@ -10,6 +10,7 @@ import (
 	"godwit/jid"
 	"godwit/stanza"
 	"godwit/xep/archive"
+	"godwit/xep/carbons"
 	"godwit/xep/chatstates"
 	"godwit/xep/hints"
 	"godwit/xep/receipts"
@@ -50,7 +51,7 @@ func (k *core) handleMessage(s *stanza.Stanza, t *ticket) {
 		k.archiveResult(s.From, n, t)
 		return
 	}
-	if k.catch.holding() {
+	if k.catch.holding() && ordered(s) {
 		k.noteArrival(s)
 		k.inbox.held = append(k.inbox.held, heldMessage{s, t})
 		k.inbox.bytes += s.Size()
@@ -66,6 +67,15 @@ func (k *core) handleMessage(s *stanza.Stanza, t *ticket) {
 		return
 	}
 	k.process(s, t)
+}
+
+// ordered reports whether a message must be told in its sender's order: what is said,
+// and copies of that. Receipts, chat states and errors need not wait.
+func ordered(s *stanza.Stanza) bool {
+	if s.Type == stanza.ErrorType {
+		return false
+	}
+	return s.Body() != "" || s.HasNS(carbons.NS)
 }
 
 // releaseHeld deals with what was held.
