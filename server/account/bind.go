@@ -54,10 +54,10 @@ func (a *Account) bind(ctx context.Context, full jid.JID, q stream.BindRequest) 
 		return stanza.ErrInternalServerError()
 	}
 	if old := a.session(full.Resource()); old != nil {
-		a.end(old, "its resource was bound again")
 		if old.out != nil {
 			old.out.Close(&stream.Error{Condition: stream.Conflict, Text: "this resource was bound by another connection"})
 		}
+		a.end(old, "its resource was bound again")
 	}
 	if len(a.sessions) >= a.registry.cfg.Limits.Resources && !a.evict() {
 		return stanza.ErrResourceConstraint()
@@ -252,8 +252,8 @@ func without(list []*Session, s *Session) []*Session {
 func (r *Registry) End(s *Session, why *stream.Error) {
 	r.call(s.owner.owner, func(a *Account) {
 		if out := s.out; out != nil && !s.ended {
-			a.end(s, why.Error())
 			out.Close(why)
+			a.end(s, why.Error())
 		}
 	})
 }
@@ -300,11 +300,10 @@ func (r *Registry) Shutdown() {
 	r.each(func(a *Account) {
 		for len(a.sessions) > 0 {
 			s := a.sessions[0]
-			out := s.out
-			a.end(s, "server shutdown")
-			if out != nil {
-				out.Close(why)
+			if s.out != nil {
+				s.out.Close(why)
 			}
+			a.end(s, "server shutdown")
 		}
 	})
 }

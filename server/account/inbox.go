@@ -2,7 +2,6 @@ package account
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"godwit/bus"
@@ -44,11 +43,7 @@ func (a *Account) arrived(st *stanza.Stanza, id int64, at time.Time) {
 }
 
 func (a *Account) keepFailed(st *stanza.Stanza, err error) {
-	bad := a.storeError("a message could not be kept", err)
-	if errors.Is(err, store.ErrQuota) { // XEP-0160 §3
-		bad = stanza.ErrServiceUnavailable().WithText("the recipient's inbox is full")
-	}
-	a.emit(st.ErrorReply(bad))
+	a.emit(st.ErrorReply(a.storeError("a message could not be kept", err)))
 }
 
 // InboxAdd is the record that keeps a message for its recipient; at is when it was taken.

@@ -15,6 +15,9 @@ type item struct {
 // inlineBatch bounds how many events a goroutine that merely came by works on before it hands the rest to a goroutine of its own.
 const inlineBatch = 64
 
+// keepItems is how large a buffer an idle account may hold on to.
+const keepItems = 8
+
 // mailbox is the run queue of one account. Its owner is whoever runs it: at any time at most one goroutine, which alone may touch the
 // account's state. mu guards the queue itself.
 type mailbox struct {
@@ -77,7 +80,7 @@ func (m *mailbox) awaitRoom() <-chan struct{} {
 // giveBack returns the buffer of a batch that was worked on. Large ones are left to the collector.
 func (m *mailbox) giveBack(batch []item) {
 	clear(batch)
-	if cap(batch) > inlineBatch {
+	if cap(batch) > keepItems {
 		return
 	}
 	m.mu.Lock()

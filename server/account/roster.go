@@ -203,11 +203,13 @@ func (a *Account) storeError(what string, err error) *stanza.Error {
 	switch {
 	case errors.Is(err, store.ErrLimit):
 		return stanza.ErrPolicyViolation()
+	case errors.Is(err, store.ErrQuota): // XEP-0160 §3
+		return stanza.ErrServiceUnavailable().WithText("the recipient's inbox is full")
 	case errors.Is(err, store.ErrNotFound):
 		return stanza.ErrItemNotFound()
 	case errors.Is(err, store.ErrInvalid):
 		return stanza.ErrBadRequest()
-	case errors.Is(err, store.ErrBusy), errors.Is(err, store.ErrFull):
+	case errors.Is(err, store.ErrBusy), errors.Is(err, store.ErrFull), errors.Is(err, store.ErrClosed):
 		return stanza.ErrResourceConstraint()
 	}
 	a.log().Error(what, "error", err)

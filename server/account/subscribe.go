@@ -54,7 +54,7 @@ func (a *Account) subscriptionIn(st *stanza.Stanza) {
 	if o.Changed(before) {
 		var request []byte
 		if o.Next.PendingIn {
-			request = st.WithTo(a.owner).Append(nil, "")
+			request = a.request(st)
 		}
 		if bad := a.applyState(it, o.Next, request); bad != nil {
 			if st.Type == stanza.Subscribe {
@@ -73,6 +73,18 @@ func (a *Account) subscriptionIn(st *stanza.Stanza) {
 	if st.Type == stanza.Unsubscribed && before.To { // RFC 6121 §3.2.3: what we showed of the contact is over
 		a.log().Debug("a contact withdrew its presence", "contact", contact.String())
 	}
+}
+
+// maxRequest bounds what is kept of an unanswered request, in bytes.
+const maxRequest = 4 << 10
+
+// request is a request as it is kept until it is answered: as it came (RFC 6121 §3.1.3), unless it is so large that many of them would be a
+// burden; then only who asked.
+func (a *Account) request(st *stanza.Stanza) []byte {
+	if raw := st.WithTo(a.owner).Append(nil, ""); len(raw) <= maxRequest {
+		return raw
+	}
+	return stanza.Build(stanza.Presence, stanza.Subscribe, a.owner, st.From, "", nil).Append(nil, "")
 }
 
 // toAvailable hands a subscription stanza to the resources that deal with such things: those that asked for the roster, or, for a request, to
