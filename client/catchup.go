@@ -118,12 +118,12 @@ func (k *core) readArchive() {
 		}
 	}
 	id := c.query
-	k.request(k.self, stanza.Set, q.Encode, func(s *stanza.Stanza, err error) {
+	k.request(k.self, stanza.Set, q.Encode, k.inSession(func(s *stanza.Stanza, err error) {
 		if c.query == id {
 			c.query = ""
 			k.pageRead(s, err)
 		}
-	})
+	}))
 }
 
 // archiveResult takes one message of a page. It counts only when the own archive

@@ -48,6 +48,7 @@ type core struct {
 	presence  Presence
 	activity  time.Time // when the user last did something
 	introduce *peer.Introducer
+	session   uint64        // counts sessions that were not resumed
 	lastFull  jid.JID       // of the session there is, or was last
 	onAddress func(jid.JID) // told when it changes
 

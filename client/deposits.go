@@ -120,8 +120,7 @@ func (d *depositor) hand(k *core, batch []cache.Deposit) {
 		return
 	}
 	d.asked = true
-	epoch := k.conn.epoch
-	k.request(k.self, stanza.Set, b.Encode, func(s *stanza.Stanza, err error) {
+	k.request(k.self, stanza.Set, b.Encode, k.inSession(func(s *stanza.Stanza, err error) {
 		d.asked = false
 		if err == nil {
 			d.answered(k, batch, s)
@@ -131,11 +130,8 @@ func (d *depositor) hand(k *core, batch []cache.Deposit) {
 		if unsupported(err) {
 			k.features.deposit = false
 		}
-		if errors.Is(err, ErrOffline) && epoch != k.conn.epoch {
-			return // wake comes
-		}
 		d.later(k)
-	})
+	}))
 }
 
 // answered takes the server's word for each message.

@@ -49,6 +49,17 @@ func (k *core) request(to jid.JID, typ string, payload func(*xmlstream.Encoder),
 	})
 }
 
+// inSession gives an answer that is ignored once the session in which it was asked
+// is over. A resumed session is the same one.
+func (k *core) inSession(answer func(*stanza.Stanza, error)) func(*stanza.Stanza, error) {
+	asked := k.session
+	return func(s *stanza.Stanza, err error) {
+		if k.session == asked {
+			answer(s, err)
+		}
+	}
+}
+
 // later runs f in another turn of the loop.
 func (k *core) later(f func()) { k.box.put(f) }
 

@@ -72,7 +72,7 @@ func (k *core) requestRoster() {
 	if k.features.versions {
 		q.HasVer, q.Ver = true, k.roster.version
 	}
-	k.request(k.self, stanza.Get, q.Encode, k.rosterLoaded)
+	k.request(k.self, stanza.Get, q.Encode, k.inSession(k.rosterLoaded))
 }
 
 func (k *core) rosterLoaded(s *stanza.Stanza, err error) {

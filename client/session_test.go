@@ -194,6 +194,41 @@ func TestMissedMessagesComeOnceAndInOrder(t *testing.T) {
 	})
 }
 
+func TestQuestionsOfALostSessionAreForgotten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newScripted(t)
+		s.noResume = true
+		u := start(t, s)
+		defer u.stop()
+		u.ready(s)
+		// The second session ends before the server has said what it can do …
+		s.quiet["http://jabber.org/protocol/disco#info"] = true
+		s.cut()
+		n := 0
+		tell(u, "second sign-in", func(client.Online) bool { n++; return n == 2 })
+		synctest.Wait()
+		// … and in the third nothing is taken for an answer to the second: messages that
+		// are newer than what is missed wait for it.
+		s.mu.Lock()
+		s.quiet = map[string]bool{}
+		for i := range 5 {
+			s.archive = append(s.archive, fromBob(fmt.Sprint("m", i)))
+		}
+		s.lie = func(s *scripted, q *stanza.Stanza) bool {
+			if q.Has("urn:xmpp:mam:2", "query") {
+				s.send(withStanzaID(fromBob("new"), "6"))
+			}
+			return false
+		}
+		s.mu.Unlock()
+		s.cut()
+		tell(u, "new message", func(e client.Message) bool { return e.ID == "new" })
+		if got := bodies(all[client.Message](u)); got != "m0 m1 m2 m3 m4 new" {
+			t.Errorf("told: %s", got)
+		}
+	})
+}
+
 func TestFirstSignInReadsOnlyTheNewest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newScripted(t)

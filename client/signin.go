@@ -10,6 +10,7 @@ import (
 	"godwit/xep/deposit"
 	"godwit/xep/disco"
 	"godwit/xep/extdisco"
+	"godwit/xep/receipts"
 	"godwit/xep/stanzaid"
 )
 
@@ -39,6 +40,9 @@ func (k *core) signedIn(s *stream.ClientSession) {
 	}
 	if s.Resumed {
 		k.paths.ServerUp(time.Now(), true, k.apply)
+		if !k.catch.present {
+			k.sendOwnPresence()
+		}
 		k.deposits.wake(k)
 		k.introduceAll()
 		return
@@ -48,6 +52,7 @@ func (k *core) signedIn(s *stream.ClientSession) {
 
 // freshSession begins with nothing: what the session before knew may be outdated.
 func (k *core) freshSession(s *stream.ClientSession) {
+	k.session++
 	k.catch.reset(k)
 	k.dropRequests()
 	k.outgoing.forgetTags()
@@ -59,15 +64,27 @@ func (k *core) freshSession(s *stream.ClientSession) {
 		approval: hasFeature(s, "urn:xmpp:features:pre-approval", "sub"),
 	}
 	k.paths.ServerUp(time.Now(), false, k.apply)
-	k.request(k.self, stanza.Get, disco.Info{}.Encode, k.accountKnown)
+	k.repeatReceipts(s.Unresumed)
+	k.request(k.self, stanza.Get, disco.Info{}.Encode, k.inSession(k.accountKnown))
 	k.requestRoster()
 	if !s.Carbons {
-		k.request(k.self, stanza.Set, carbons.Enable.Encode, func(_ *stanza.Stanza, err error) {
+		k.request(k.self, stanza.Set, carbons.Enable.Encode, k.inSession(func(_ *stanza.Stanza, err error) {
 			k.features.carbons = err == nil
-		})
+		}))
 	}
 	if k.introduce != nil {
-		k.request(k.server(), stanza.Get, extdisco.Services{}.Encode, k.servicesKnown)
+		k.request(k.server(), stanza.Get, extdisco.Services{}.Encode, k.inSession(k.servicesKnown))
+	}
+}
+
+// repeatReceipts sends again the receipts that the server may not have got. Messages
+// are sent again by package path, deposits by their queue, and the rest was about a
+// session that is over.
+func (k *core) repeatReceipts(unacked []stream.Sent) {
+	for _, u := range unacked {
+		if u.Stanza.Kind == stanza.Message && u.Stanza.Has(receipts.NS, "received") {
+			k.send(u.Stanza)
+		}
 	}
 }
 
@@ -79,9 +96,6 @@ func hasFeature(s *stream.ClientSession, space, local string) bool {
 // accountKnown takes what the own account can do (XEP-0030), which decides what of
 // the server's words about messages can be believed, and goes on with the archive.
 func (k *core) accountKnown(s *stanza.Stanza, err error) {
-	if k.conn.stream == nil {
-		return
-	}
 	k.features.known = true
 	if err == nil {
 		n, _ := s.Child(disco.InfoNS, "query")
