@@ -55,6 +55,7 @@ func run(ctx context.Context, args []string, io streams) int {
 	if len(args) == 0 { // a question, not a command
 		args, shown = []string{"--help"}, io.err
 	}
+	file := &configFile{}
 	parser, err := kong.New(&c,
 		kong.Name("godwit"),
 		kong.Description("Instant messaging that flies direct. A server that signs people in and introduces them; from then on their messages travel between themselves."+
@@ -65,7 +66,7 @@ func run(ctx context.Context, args []string, io streams) int {
 		kong.PostBuild(nameEnvironment),
 		kong.Writers(shown, io.err),
 		kong.Exit(func(code int) { exited = code }),
-		kong.Resolvers(&configFile{}),
+		kong.Resolvers(file),
 	)
 	if err != nil {
 		fmt.Fprintln(io.err, "godwit:", err)
@@ -77,6 +78,8 @@ func run(ctx context.Context, args []string, io streams) int {
 		return exitUsage
 	case exited >= 0: // --help or --version was printed
 		return exited
+	case file.err != nil: // without the name of the flag that was to be read from it
+		return report(io, "", file.err, "godwit serve")
 	case err != nil:
 		return report(io, "", err, helpFor(err))
 	}

@@ -17,7 +17,10 @@ import (
 
 // configFile feeds the flags of `godwit serve` from a TOML file. A flag's key in the file is its tag `toml:"section.key"`. What the command
 // line or the environment says wins over the file.
-type configFile struct{ values map[string]any }
+type configFile struct {
+	values map[string]any
+	err    error // why the file could not be used
+}
 
 // Validate implements [kong.Resolver].
 func (c *configFile) Validate(*kong.Application) error { return nil }
@@ -63,8 +66,8 @@ func (c *configFile) Resolve(ctx *kong.Context, _ *kong.Path, flag *kong.Flag) (
 	if c.values == nil {
 		c.values = map[string]any{}
 		if path := configPath(ctx); path != "" {
-			if err := c.load(path, ctx.Selected().Flags); err != nil {
-				return nil, err
+			if c.err = c.load(path, ctx.Selected().Flags); c.err != nil {
+				return nil, c.err
 			}
 		}
 	}

@@ -31,7 +31,7 @@ func (headlessCommand) Help() string {
 $GODWIT_PASSWORD.
 
   $ export GODWIT_PASSWORD=secret
-  $ godwit headless alice@localhost --server localhost:5222 --ca godwit-data/cert.pem
+  $ godwit headless alice@localhost --server localhost --ca godwit-data/cert.pem
   {"cmd":"send","to":"bob@localhost","body":"hi","id":"m1"}
   {"event":"delivered","id":"m1","path":"direct"}
 
