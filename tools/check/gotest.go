@@ -31,13 +31,26 @@ type results struct {
 	skipped map[string][]string // reason → tests
 	slow    map[string]float64  // package → seconds
 	passed  int
-	failed  int
+	failed  []string
+}
+
+func newResults() *results {
+	return &results{output: map[key][]string{}, skipped: map[string][]string{}, slow: map[string]float64{}}
+}
+
+// slowPackage is from how many seconds on a package that passed gets a line of its own.
+const slowPackage = 3
+
+// hasFailed tells whether a test of a package has.
+func (res *results) hasFailed(pkg string) bool {
+	return slices.ContainsFunc(res.failed, func(name string) bool {
+		return strings.HasPrefix(name, strings.TrimPrefix(pkg, "godwit/")+".")
+	})
 }
 
 // expectedSkips are the reasons for which a test may be skipped in CI too.
 var expectedSkips = []struct{ pattern, why string }{
 	{`this implementation (keeps nothing|is for one process)`, "a suite for stores asks only lasting ones for lasting"},
-	{`race detector`, "allocations are counted without it, in the same run of the architecture of the test"},
 }
 
 // goTest runs go test and counts. Output of tests that pass is dropped.
@@ -51,12 +64,15 @@ func (r *run) goTest(env []string, args ...string) error {
 	if err := cmd.Start(); err != nil {
 		return err
 	}
-	res := &results{output: map[key][]string{}, skipped: map[string][]string{}, slow: map[string]float64{}}
+	res := newResults()
 	res.read(out, os.Stdout)
 	err = cmd.Wait()
-	r.passed, r.failed = r.passed+res.passed, r.failed+res.failed
-	r.note("%d passed, %d failed", res.passed, res.failed)
+	r.passed, r.failed = r.passed+res.passed, r.failed+len(res.failed)
+	r.note("%d passed, %d failed", res.passed, len(res.failed))
 	r.note("longest: %s", res.longest(4))
+	for _, name := range res.failed {
+		r.note("failed: %s", name)
+	}
 	if skips := r.skips(res); skips > 0 && err == nil && r.ci {
 		err = fmt.Errorf("%d tests were skipped for reasons that do not count in CI", skips)
 	}
@@ -109,12 +125,14 @@ func (res *results) take(e event, out io.Writer) {
 			res.passed++
 		} else {
 			res.slow[e.Package] = e.Elapsed
-			fmt.Fprintf(out, "   ok %-40s %6.1fs\n", e.Package, e.Elapsed)
+			if e.Elapsed >= slowPackage {
+				fmt.Fprintf(out, "   ok %-40s %6.1fs\n", e.Package, e.Elapsed)
+			}
 		}
 		delete(res.output, k)
 	case "fail":
-		if e.Test != "" {
-			res.failed++
+		if e.Test != "" || len(res.output[k]) > 0 && !res.hasFailed(e.Package) {
+			res.failed = append(res.failed, strings.TrimSuffix(strings.TrimPrefix(e.Package+"."+e.Test, "godwit/"), "."))
 		}
 		fmt.Fprintf(out, "-- FAIL %s %s\n%s", e.Package, e.Test, strings.Join(res.output[k], ""))
 		delete(res.output, k)
