@@ -57,14 +57,13 @@ func keptString(content []byte, s span, inner int, view bool) string {
 
 // rootLocal gives the length of the element's local name, with which scratch.out begins.
 func (sc *scratch) rootLocal(inner int) int {
-	n := inner
-	for i := range sc.head {
-		if sc.head[i].local == "" {
-			return int(sc.head[i].name.off)
-		}
-		return int(sc.head[i].value.off)
+	switch {
+	case len(sc.head) == 0:
+		return inner
+	case sc.head[0].local == "":
+		return int(sc.head[0].name.off)
 	}
-	return n
+	return int(sc.head[0].value.off)
 }
 
 func (sc *scratch) headAttrs(head []byte) []Attr {

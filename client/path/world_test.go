@@ -49,12 +49,12 @@ type plan struct {
 }
 
 type posted struct {
-	id                              string
-	n                               int
-	route                           Route
-	at                              time.Time
-	handed, sent, delivered, failed bool
-	settled                         bool
+	id                      string
+	n                       int
+	route                   Route
+	at                      time.Time
+	handed, sent, delivered bool
+	settled                 bool
 }
 
 type device struct {

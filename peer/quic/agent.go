@@ -250,7 +250,7 @@ func token(n int) string {
 // is the everyday life of hole punching.
 type loggers struct{ to *slog.Logger }
 
-func (l loggers) NewLogger(string) logging.LeveledLogger { return logger{l.to} }
+func (l loggers) NewLogger(string) logging.LeveledLogger { return logger(l) }
 
 type logger struct{ to *slog.Logger }
 

@@ -53,12 +53,11 @@ type client struct {
 // wire is the server's part: it hands stanzas from one client to the other.
 // Deliveries can be looked at, changed, delayed, repeated and reordered.
 type wire struct {
-	mu      sync.Mutex
-	to      *client
-	change  func(*stanza.Stanza) []*stanza.Stanza
-	seen    []*stanza.Stanza
-	pending sync.WaitGroup
-	down    bool
+	mu     sync.Mutex
+	to     *client
+	change func(*stanza.Stanza) []*stanza.Stanza
+	seen   []*stanza.Stanza
+	down   bool
 }
 
 func (w *wire) send(s *stanza.Stanza) error {

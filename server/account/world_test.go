@@ -4,7 +4,6 @@ import (
 	"context"
 	"io"
 	"log/slog"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -176,7 +175,6 @@ type world struct {
 	pipe    *deliver.Pipeline
 	store   *memory.Store
 	archive bool
-	log     strings.Builder
 }
 
 type archiver struct{ w *world }
