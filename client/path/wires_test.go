@@ -265,7 +265,7 @@ func (w *world) mischief() {
 
 // heal makes everything work again, for good.
 func (w *world) heal() {
-	w.plan.faults = false
+	w.plan.faults, w.plan.loss = false, 0 // dice that always lose would keep trust from lasting
 	w.apply(w.chat.SetRoute(w.now, Auto))
 	w.away = false
 	w.forward()
