@@ -1,6 +1,7 @@
 package client
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -68,7 +69,7 @@ func (k *core) streamConfig() *stream.ClientConfig {
 		JID: k.cfg.JID, Password: k.cfg.Password,
 		AllowUnencrypted: k.cfg.AllowUnencrypted, AllowPlain: k.cfg.AllowPlain, Pin: k.conn.pin,
 		UserAgent: stream.UserAgent{ID: k.choices.device, Software: sw.Name + " " + sw.Version, Device: sw.Device},
-		Tag:       sw.Name, Carbons: true, Resume: k.conn.resume,
+		Tag:       cmp.Or(k.cfg.JID.Resource(), sw.Name), Carbons: true, Resume: k.conn.resume,
 	}
 }
 
