@@ -94,7 +94,11 @@ func run(ctx context.Context, args []string, io streams) int {
 
 // report says what went wrong and returns the exit code for it. An error of the parser (no command) is a mistake of usage.
 func report(io streams, command string, err error, path string) int {
-	if errors.Is(err, errReported) {
+	switch {
+	case errors.Is(err, errReported):
+		return exitFailed
+	case errors.Is(err, context.Canceled): // only a signal cancels
+		fmt.Fprintln(io.err, "godwit: interrupted")
 		return exitFailed
 	}
 	fmt.Fprintln(io.err, "godwit:", err)

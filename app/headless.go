@@ -13,7 +13,7 @@ import (
 )
 
 type headlessCommand struct {
-	Account string `arg:"" help:"The address to sign in with, such as alice@localhost. A resource after a slash is used if it is free."`
+	Account string `arg:"" help:"The address to sign in with, such as alice@localhost. What follows a slash begins the name of this session: alice@localhost/kitchen."`
 	passwordFlag
 	Server       string `placeholder:"HOST:PORT" help:"Connect here instead of asking DNS for the account's domain."`
 	CA           string `name:"ca" type:"existingfile" placeholder:"FILE" help:"Trust the certificates in this PEM file instead of the system's."`
