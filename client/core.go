@@ -41,6 +41,7 @@ type core struct {
 	inbox     inbox
 	outbox    *outbox.Outbox
 	outgoing  outgoing
+	recent    recentReceipts // that went through the server
 	paths     *path.Set
 	links     links
 	deposits  depositor

@@ -7,14 +7,10 @@ import (
 
 	"godwit/client/cache"
 	"godwit/client/path"
-	"godwit/jid"
 	"godwit/stanza"
 	"godwit/xep/archive"
 	"godwit/xep/carbons"
 	"godwit/xep/chatstates"
-	"godwit/xep/hints"
-	"godwit/xep/receipts"
-	"godwit/xmlstream"
 )
 
 // inbox holds messages from the server that came while a page of the archive is
@@ -220,51 +216,6 @@ func (k *core) commit(b cache.Batch, done func(cache.Result, error)) {
 	if err != nil {
 		k.later(func() { done(cache.Result{}, err) })
 	}
-}
-
-// confirm sends the receipt a message asks for (XEP-0184), by the way it came.
-func (k *core) confirm(r *received) {
-	if k.cfg.NoReceipts || !k.roster.sees(r.chat) || !r.wantsReceipt() {
-		return
-	}
-	reply := stanza.Build(stanza.Message, r.stanza.Type, r.from, jid.JID{}, newID(), func(e *xmlstream.Encoder) {
-		receipts.Received{ID: r.stanza.ID}.Encode(e)
-		hints.Store.Encode(e) // the sender may be away by now
-	})
-	if r.source == direct {
-		r.link.confirmed(reply)
-		k.sendDirect(r.link, reply, 0)
-		return
-	}
-	k.send(reply)
-}
-
-// wantsReceipt reports whether a message is to be confirmed. A second copy is
-// confirmed like the first, since that answer may have been lost, and so is what
-// was missed and comes from the archive. A copy of what another device got is not:
-// that device answers.
-func (r *received) wantsReceipt() bool {
-	return !r.own && r.stanza.ID != "" && r.source != copied && !r.backlog && r.stanza.Has(receipts.NS, "request")
-}
-
-// takeReceipt takes the confirmation that a device of the peer has a message.
-func (k *core) takeReceipt(r *received) {
-	if r.own || r.stanza.Type == stanza.ErrorType {
-		return
-	}
-	n, ok := r.stanza.Child(receipts.NS, "received")
-	if !ok {
-		return
-	}
-	got, err := receipts.ParseReceived(n)
-	if err != nil {
-		return
-	}
-	if r.source == direct {
-		return // the link's own acknowledgement says it, and says it first
-	}
-	now := time.Now()
-	k.paths.Do(now, r.chat, func(c *path.Chat) []path.Effect { return c.Receipt(now, got.ID, r.from) }, k.apply)
 }
 
 // takeChatState tells what the other side does (XEP-0085).

@@ -38,42 +38,7 @@ type directLink struct {
 	used   time.Time // when it last carried a message
 	idle   alarm
 	reason string // why it ends, if that is known already
-	recent []recentReceipt
-}
-
-// recentReceipt is a confirmation that the link may have lost on its way.
-type recentReceipt struct {
-	stanza *stanza.Stanza
-	at     time.Time
-}
-
-// Bounds of what is confirmed again when a link breaks.
-const (
-	recentTime = 30 * time.Second
-	maxRecent  = 256
-)
-
-// confirmed remembers a receipt for a while.
-func (l *directLink) confirmed(s *stanza.Stanza) {
-	now := time.Now()
-	drop := 0
-	for drop < len(l.recent) && (len(l.recent)-drop >= maxRecent || now.Sub(l.recent[drop].at) > recentTime) {
-		drop++
-	}
-	l.recent = append(l.recent[drop:], recentReceipt{s, now})
-}
-
-// confirmAgain sends, through the server, the receipts that a broken link may have
-// lost. The sender has handed those messages to its server by now, which knows them
-// from our deposit and will not deliver them a second time.
-func (k *core) confirmAgain(l *directLink) {
-	now := time.Now()
-	for _, r := range l.recent {
-		if now.Sub(r.at) <= recentTime {
-			k.send(r.stanza)
-		}
-	}
-	l.recent = nil
+	recent recentReceipts
 }
 
 // building is an introduction under way.

@@ -10,7 +10,6 @@ import (
 	"godwit/xep/deposit"
 	"godwit/xep/disco"
 	"godwit/xep/extdisco"
-	"godwit/xep/receipts"
 	"godwit/xep/stanzaid"
 )
 
@@ -74,17 +73,6 @@ func (k *core) freshSession(s *stream.ClientSession) {
 	}
 	if k.introduce != nil {
 		k.request(k.server(), stanza.Get, extdisco.Services{}.Encode, k.inSession(k.servicesKnown))
-	}
-}
-
-// repeatReceipts sends again the receipts that the server may not have got. Messages
-// are sent again by package path, deposits by their queue, and the rest was about a
-// session that is over.
-func (k *core) repeatReceipts(unacked []stream.Sent) {
-	for _, u := range unacked {
-		if u.Stanza.Kind == stanza.Message && u.Stanza.Has(receipts.NS, "received") {
-			k.send(u.Stanza)
-		}
 	}
 }
 
