@@ -1,6 +1,10 @@
 package sqlite
 
-import "godwit/store/sqlitedb"
+import (
+	"time"
+
+	"godwit/store/sqlitedb"
+)
 
 // sequence gives ids during one transaction: read once, counted in memory, written once before the commit. No other
 // process can come between, because the transaction holds the write lock from its beginning.
@@ -17,6 +21,9 @@ func currentSequence(tx *sqlitedb.Tx) (*sequence, error) {
 	if err := tx.One(`SELECT value FROM sequence WHERE name = 'message'`, nil, &s.last); err != nil {
 		return nil, err
 	}
+	// Not below the time in microseconds: after an older copy of the data was restored, ids that clients have seen are not given to other
+	// messages, which they would take for the ones they know.
+	s.last = max(s.last, time.Now().UnixMicro())
 	tx.State = s
 	return s, nil
 }
