@@ -76,7 +76,12 @@ func (a *Account) catchUp(s *Session) {
 		}
 	}
 	s.flushing, s.flushed = true, a.inboxSent
+	s.flushSince = time.Now()
 }
+
+// archiveLag is how long before a session became available a message may have been written and still not be in what its client read from the
+// archive just before or after: the write takes a moment, and so does the question.
+const archiveLag = 5 * time.Second
 
 // flush goes on with a catch-up as far as the client takes it.
 func (a *Account) flush(s *Session) {
@@ -106,7 +111,8 @@ func (a *Account) flush(s *Session) {
 }
 
 // flushEntries hands one page to a session. all tells whether the session took all of it, ok is false when its stream takes nothing any more.
-// A client that catches up from its archive gets only what the archive does not have.
+// A client that catches up from its archive gets only what it can not have found there: what the archive does not have, and what is so recent
+// that the question may have come before it.
 func (a *Account) flushEntries(s *Session, entries []store.InboxEntry) (all, ok bool) {
 	var done []int64
 	defer func() { a.forget(done) }()
@@ -117,7 +123,7 @@ func (a *Account) flushEntries(s *Session, entries []store.InboxEntry) (all, ok 
 			s.flushed = entry.ID
 			continue
 		}
-		if entry.Archived != 0 && archive {
+		if entry.Archived != 0 && archive && entry.Time.Before(s.flushSince.Add(-archiveLag)) {
 			s.flushed, done = entry.ID, append(done, entry.ID)
 			continue
 		}

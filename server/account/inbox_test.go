@@ -226,3 +226,45 @@ func TestDirectedPresenceEnds(t *testing.T) {
 		t.Errorf("bob saw %q", types)
 	}
 }
+
+// TestInboxOverlapsArchive: a client that reads its archive is spared what it finds there, but not what was stored so shortly before that its
+// question may have come first.
+func TestInboxOverlapsArchive(t *testing.T) {
+	for _, tt := range []struct {
+		why  string
+		wait time.Duration
+		want []string
+	}{
+		{"found in the archive", time.Minute, nil},
+		{"perhaps not found in the archive", time.Second, []string{"1"}},
+	} {
+		t.Run(tt.why, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t, account.Limits{})
+				w.account(t, "bob")
+				st := chat("bob@localhost", "alice@localhost/x", "1")
+				add := w.InboxAdd(st, time.Now())
+				add.IfNew = 1
+				done := make(chan error, 1)
+				err := w.store.Commit(store.Batch{
+					Archive: []store.ArchiveEntry{{Owner: st.To.Bare(), With: st.From, Time: time.Now(), Sender: st.From.Bare(), OriginID: "1", Stanza: st.Append(nil, "")}},
+					Inbox:   []store.InboxAdd{add},
+				}, func(_ store.Result, err error) { done <- err })
+				if err != nil {
+					t.Fatal(err)
+				}
+				if err := <-done; err != nil {
+					t.Fatal(err)
+				}
+				time.Sleep(tt.wait)
+				out := newOutlet()
+				w.online(t, "bob@localhost/desk", out, account.SessionOptions{Bind2: true})
+				synctest.Wait()
+				w.Quiesce()
+				if got := out.ids(); !slices.Equal(got, tt.want) {
+					t.Errorf("got %v, want %v", got, tt.want)
+				}
+			})
+		})
+	}
+}
