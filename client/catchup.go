@@ -19,7 +19,9 @@ import (
 //     are in the archive too and come in their turn;
 //  2. available presence: from now on the server delivers messages here;
 //  3. pages again, for what came since the last page;
-//  4. what was held during the very last page.
+//  4. what was held during the very last page;
+//  5. a few seconds later, pages once more, without holding anything: what the server
+//     was still storing during the question before must not be missed.
 //
 // From then on every message that arrives moves the position forward, so the next
 // sign-in begins there. A page and its messages are durable before the position is.
@@ -41,15 +43,17 @@ type catchUp struct {
 type catchPhase uint8
 
 const (
-	catchIdle   catchPhase = iota
-	catchMissed            // step 1
-	catchTail              // step 3
-	catchDone              // step 4
+	catchIdle   catchPhase = iota // not begun
+	catchMissed                   // step 1
+	catchTail                     // step 3
+	catchSettle                   // steps 4 and 5
+	catchDone
 )
 
 const (
 	catchPage     = 100
 	catchPatience = 3 * time.Second // step 2 comes at the latest after
+	catchSettling = 5 * time.Second // step 5 comes after
 	maxBacklog    = 250
 )
 
@@ -155,12 +159,6 @@ func (k *core) archiveResult(from jid.JID, n xmlstream.Node, t *ticket) {
 // pageRead takes the end of a page.
 func (k *core) pageRead(s *stanza.Stanza, err error) {
 	c := &k.catch
-	if k.conn.stream == nil {
-		if c.phase != catchDone {
-			k.retryCatchUp()
-		}
-		return
-	}
 	var fin archive.Fin
 	if err == nil {
 		n, _ := s.Child(archive.NS, "fin")
@@ -197,14 +195,17 @@ func (k *core) pageRead(s *stanza.Stanza, err error) {
 		return
 	}
 	c.tries = 0
-	if c.phase == catchMissed {
+	switch c.phase {
+	case catchMissed:
 		k.returnHeld()
 		k.beginPresence()
 		c.phase = catchTail
 		k.readArchive()
-		return
+	case catchTail:
+		k.caughtUp()
+	case catchSettle:
+		c.phase = catchDone
 	}
-	k.caughtUp()
 }
 
 // newestKnown is the time of the newest message in the cache, or zero.
@@ -221,25 +222,21 @@ func (k *core) retryCatchUp() {
 	c := &k.catch
 	k.beginPresence()
 	k.releaseHeld()
-	c.phase = catchIdle
+	c.phase = catchSettle
 	d := pause(c.tries, 10*time.Second, 10*time.Minute, jitter())
 	c.tries++
-	k.after(&c.retry, d, func() {
-		switch {
-		case k.conn.stream != nil && k.catch.phase == catchIdle:
-			c.phase = catchTail
-			k.readArchive()
-		case k.catch.phase == catchIdle:
-			k.retryCatchUp()
-		}
-	})
+	k.after(&c.retry, d, k.readArchive)
 }
 
-// caughtUp ends it.
+// caughtUp lets new messages through.
 func (k *core) caughtUp() {
-	k.catch.phase = catchDone
+	c := &k.catch
+	c.phase = catchSettle
 	k.beginPresence()
 	k.releaseHeld()
+	if k.features.archive {
+		k.after(&c.retry, catchSettling, k.readArchive)
+	}
 }
 
 // advance gives the position that a message moves to, if nothing older can be
