@@ -156,12 +156,12 @@ func parseAccountWithResource(s string) (jid.JID, error) {
 }
 
 // password reads a password from a file, a prompt or standard input; never from the command line, which others can see.
-func (f passwordFlag) password(in io.Reader, prompt io.Writer, who jid.JID) (string, error) {
+func (f passwordFlag) password(ctx context.Context, in io.Reader, prompt io.Writer, who jid.JID) (string, error) {
 	if f.PasswordFile != "" {
 		return f.fromFile()
 	}
 	if file, ok := in.(*os.File); ok && term.IsTerminal(int(file.Fd())) {
-		return askTwice(int(file.Fd()), prompt, who)
+		return askTwice(ctx, int(file.Fd()), prompt, who)
 	}
 	return firstLine(in)
 }
@@ -175,26 +175,54 @@ func (f passwordFlag) fromFile() (string, error) {
 	return firstLine(file)
 }
 
-func askTwice(fd int, prompt io.Writer, who jid.JID) (string, error) {
-	ask := func(text string) (string, error) {
-		fmt.Fprint(prompt, text)
-		p, err := term.ReadPassword(fd)
-		fmt.Fprintln(prompt)
-		return string(p), err
-	}
-	first, err := ask(fmt.Sprintf("Password for %s: ", who))
+// askTwice asks on a terminal, without showing what is typed.
+func askTwice(ctx context.Context, fd int, prompt io.Writer, who jid.JID) (string, error) {
+	first, err := ask(ctx, fd, prompt, fmt.Sprintf("Password for %s: ", who))
 	if err != nil {
 		return "", err
 	}
-	again, err := ask("Once more: ")
+	again, err := ask(ctx, fd, prompt, "Once more: ")
 	if err != nil {
 		return "", err
 	}
 	if first != again {
-		return "", errors.New("the two passwords differ")
+		return "", errors.New("the two passwords differ; nothing was changed")
+	}
+	if first == "" {
+		return "", errEmptyPassword
 	}
 	return first, nil
 }
+
+// ask reads one line that is not shown. An interrupt ends it and leaves the terminal as it was.
+func ask(ctx context.Context, fd int, prompt io.Writer, text string) (string, error) {
+	before, err := term.GetState(fd)
+	if err != nil {
+		return "", fmt.Errorf("the password can not be asked for: %w", err)
+	}
+	fmt.Fprint(prompt, text)
+	defer fmt.Fprintln(prompt)
+	type answer struct {
+		line []byte
+		err  error
+	}
+	got := make(chan answer, 1)
+	go func() {
+		line, err := term.ReadPassword(fd)
+		got <- answer{line, err}
+	}()
+	select {
+	case a := <-got:
+		if errors.Is(a.err, io.EOF) {
+			return "", errEmptyPassword
+		}
+		return string(a.line), a.err
+	case <-ctx.Done(): // the read goes on until the program ends, which is now
+		return "", errors.Join(ctx.Err(), term.Restore(fd, before))
+	}
+}
+
+var errEmptyPassword = errors.New("the password is empty")
 
 // maxPasswordLine bounds what is read in search of a password.
 const maxPasswordLine = 4096
@@ -209,7 +237,7 @@ func firstLine(r io.Reader) (string, error) {
 	}
 	line = strings.TrimRight(line, "\r\n")
 	if line == "" {
-		return "", errors.New("the password is empty")
+		return "", errEmptyPassword
 	}
 	return line, nil
 }
@@ -234,7 +262,7 @@ func (c *userAdd) Run(ctx context.Context, s streams) error {
 	if _, err := st.Accounts.Get(ctx, who); err == nil { // before asking for a password
 		return fmt.Errorf("%s exists already; to change its password: godwit user passwd %s", who, who)
 	}
-	password, err := c.password(s.in, s.err, who)
+	password, err := c.password(ctx, s.in, s.err, who)
 	if err != nil {
 		return err
 	}
@@ -269,7 +297,7 @@ func (c *userPasswd) Run(ctx context.Context, s streams) error {
 	if _, err := st.Accounts.Get(ctx, who); errors.Is(err, store.ErrNotFound) {
 		return fmt.Errorf("there is no account %s", who)
 	}
-	password, err := c.password(s.in, s.err, who)
+	password, err := c.password(ctx, s.in, s.err, who)
 	if err != nil {
 		return err
 	}

@@ -165,7 +165,7 @@ func TestRegisterSetting(t *testing.T) {
 
 func TestMistypedPasswordFileIsNoPrompt(t *testing.T) {
 	f := passwordFlag{PasswordFile: t.TempDir()}
-	if _, err := f.password(strings.NewReader("from standard input"), nil, jid.JID{}); err == nil {
+	if _, err := f.password(t.Context(), strings.NewReader("from standard input"), nil, jid.JID{}); err == nil {
 		t.Error("it went on without the file")
 	}
 }
