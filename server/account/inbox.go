@@ -2,6 +2,7 @@ package account
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"godwit/bus"
@@ -19,10 +20,13 @@ func (a *Account) keep(e *bus.Envelope, at time.Time) {
 		return
 	}
 	a.registry.Counters.Kept.Add(1)
-	st, registry := e.Stanza.WithTo(a.owner), a.registry
+	st, registry, archived := e.Stanza.WithTo(a.owner), a.registry, e.Archived
 	add := registry.InboxAdd(st, at)
 	err := registry.cfg.Commits.Commit(store.Batch{Inbox: []store.InboxAdd{add}}, func(r store.Result, err error) {
 		registry.do(a.owner, false, func(a *Account) {
+			if archived && errors.Is(err, store.ErrQuota) {
+				return // the archive has it, so it is not lost
+			}
 			if err != nil {
 				a.keepFailed(st, err)
 				return
