@@ -24,7 +24,7 @@ type recentReceipt struct {
 // Bounds of what is confirmed again.
 const (
 	recentTime = 30 * time.Second
-	maxRecent  = 256
+	maxRecent  = 1024
 )
 
 // add remembers a receipt for a while.
