@@ -56,9 +56,9 @@ type Session struct {
 	presence   *stanza.Stanza // the last one broadcast, while available
 	reachable  time.Time      // since when it gets what is addressed to the account; zero while it does not
 	greeted    bool           // it has been reachable before
-	flushSince time.Time      // when that began
 	flushing   bool           // it is being handed what waits in the inbox …
 	flushed    int64          // … up to this id
+	flushSince time.Time      // when that began
 	flushTimer *time.Timer    // runs while that waits for the client
 	interested bool           // asked for the roster (RFC 6121 §2.2)
 	carbons    bool           // XEP-0280
