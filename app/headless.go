@@ -35,7 +35,7 @@ $GODWIT_PASSWORD.
   {"cmd":"send","to":"bob@localhost","body":"hi","id":"m1"}
   {"event":"delivered","id":"m1","path":"direct"}
 
-Commands: send, sendfile, acceptfile, subscribe, accept, unsubscribe, presence, roster, history, links, quit.`
+Commands: send, sendfile, acceptfile, subscribe, accept, unsubscribe, presence, roster, history, links, network, quit.`
 }
 
 // Run implements the command.
