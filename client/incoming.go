@@ -147,9 +147,9 @@ func (k *core) take(r received, t *ticket) {
 	if (r.source == live || r.source == direct) && !r.own {
 		k.paths.Do(time.Now(), r.chat, func(c *path.Chat) []path.Effect { return c.PeerActive(time.Now(), r.from) }, k.apply)
 	}
-	if r.source != archived {
+	if r.source != archived || !r.backlog { // what came while the user was away is a conversation too
 		k.noteChat(r.chat, false)
-		if !r.own && r.source != copied {
+		if !r.own && r.source != copied && r.source != archived {
 			k.links.chats[r.chat].device = r.from
 		}
 	}
