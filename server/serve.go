@@ -95,6 +95,7 @@ func (s *Server) read(out *stream.Stream, sess *account.Session, log *slog.Logge
 	line := deliver.NewLine(sess, out)
 	defer line.Drain() // what was taken is dealt with before the connection counts as over
 	asked := out.Peer().UserAgent.Software != ""
+	work := context.WithoutCancel(s.life) // what was taken is not to fail because the server is being stopped
 	for {
 		ev, err := out.Read()
 		if err != nil {
@@ -103,7 +104,7 @@ func (s *Server) read(out *stream.Stream, sess *account.Session, log *slog.Logge
 		}
 		switch ev.Kind {
 		case stream.StanzaEvent:
-			if bad := s.Pipeline.Handle(s.life, line, ev); bad != nil {
+			if bad := s.Pipeline.Handle(work, line, ev); bad != nil {
 				s.Counters.Errors.Add(1)
 				log.Info("stream closed", "error", bad)
 				out.Close(bad)
