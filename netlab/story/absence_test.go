@@ -29,5 +29,5 @@ func TestAbsence(t *testing.T) {
 	}
 	alice.Await(t, "the second tick", func(e Event) bool { return e.Event == "delivered" && e.ID == "m4" })
 	alice.Write(t, again, "m5", alice.Numbered(5))
-	alice.LinkUp(t, again)
+	alice.LinkUps(t, again, 2)
 }

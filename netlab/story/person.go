@@ -215,12 +215,25 @@ func (p *Person) Bodies(from *Person) []string {
 	return out
 }
 
-// LinkUp waits until a direct link to another person is up.
-func (p *Person) LinkUp(t testing.TB, other *Person) Event {
+// LinkUp waits until a direct link to another person has come up, and returns the event of the last that has. It looks at everything told
+// so far.
+func (p *Person) LinkUp(t testing.TB, other *Person) Event { return p.LinkUps(t, other, 1) }
+
+// LinkUps is LinkUp for the n-th link, counted from 1.
+func (p *Person) LinkUps(t testing.TB, other *Person, n int) Event {
 	t.Helper()
-	return p.Await(t, "the direct link", func(e Event) bool {
-		return e.Event == "link" && e.State == "up" && strings.HasPrefix(e.Peer, other.Account)
+	var last Event
+	p.Until(t, fmt.Sprintf("direct link %d to %s", n, other.Name), patience, func(all []Event) bool {
+		count := 0
+		for _, e := range all {
+			if e.Event == "link" && e.State == "up" && strings.HasPrefix(e.Peer, other.Account) {
+				count++
+				last = e
+			}
+		}
+		return count >= n
 	})
+	return last
 }
 
 // Numbered is the body of the i-th message from a person.
