@@ -132,6 +132,10 @@ func prepareDomain(s string) (string, error) {
 	if err != nil {
 		return "", &Error{Part: PartDomain, Reason: "is not a valid internationalised domain name"}
 	}
+	if mapDomain(u) != u {
+		// An A-label hid what the mapping would have changed; written out it would be another address.
+		return "", &Error{Part: PartDomain, Reason: "is not a valid internationalised domain name"}
+	}
 	if len(u) > maxPart {
 		return "", tooLong(PartDomain)
 	}
