@@ -45,7 +45,7 @@ var wellKnown = []string{
 	"urn:xmpp:jingle:1", "urn:xmpp:jingle:errors:1", "urn:xmpp:jingle:apps:xmlstream:0",
 	"urn:xmpp:jingle:apps:file-transfer:5", "urn:xmpp:jingle:apps:dtls:0", "urn:xmpp:jingle:transports:ice-udp:1",
 	"urn:xmpp:jingle:transports:webrtc-datachannel:1", "urn:xmpp:jingle-message:0",
-	"urn:godwit:transports:ice-quic:0", "urn:godwit:reach:0", "urn:godwit:deposit:0",
+	"urn:godwit:transports:ice-quic:0", "urn:godwit:deposit:0",
 	"composing", "paused", "request", "received", "sent", "displayed", "markable", "acknowledged", "origin-id",
 	"stanza-id", "delay", "stamp", "forwarded", "fin", "complete", "queryid", "prefs", "always", "never", "default",
 	"metadata", "start", "end", "first", "last", "count", "index", "before", "after", "with", "x", "c", "node", "hash",
