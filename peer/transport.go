@@ -5,6 +5,7 @@ import (
 
 	"godwit/jid"
 	"godwit/link"
+	"godwit/xep/reach"
 	"godwit/xmlstream"
 )
 
@@ -51,9 +52,14 @@ type Events struct {
 	// Candidates hands over a <transport/> with candidates found meanwhile, to
 	// be sent as transport-info.
 	Candidates func(xmlstream.Node)
-	// Connected hands over the link, once. The receiver owns it: it must end
-	// it. Nothing has been said on it.
+	// Connected hands over a link. The receiver owns it: it must end it. Nothing
+	// has been said on it. It may come again with a link on a better path (direct
+	// after relayed, never the other way round); the session lives until all its
+	// links have ended, and the receiver ends the older one when it has moved.
 	Connected func(link.Link, Path)
+	// Moved reports that a link handed out travels another way from now on,
+	// without a break; for transports that move by themselves.
+	Moved func(link.Link, Path)
 	// Failed reports that there will be no link, once, and not after Connected.
 	Failed func(error)
 }
@@ -64,6 +70,13 @@ type Path struct {
 	Local, Remote         netip.AddrPort
 	LocalKind, RemoteKind string // "host", "srflx", "prflx", "relay"
 	Relayed               bool   // through a TURN server on either side
+	// Relay is the TURN server that our side uses for this link, and how it is
+	// reached: "udp", "tcp" or "tls". Zero and empty when we use none.
+	Relay         netip.AddrPort
+	RelayProtocol string
+	// Peer is what the other side said about its network in the introduction;
+	// the zero value when it said nothing.
+	Peer reach.Reach
 }
 
 // Addresses tells which kinds of candidate may be shown to a peer (RFC 8445
