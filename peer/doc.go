@@ -25,5 +25,6 @@
 //	  Remote          ─── result ───────────▸
 //	  Candidates      ◂── transport-info ──▸  Candidates
 //	  Connected       ◂═════ the link ══════▸ Connected
-//	  (end of link)   ── session-terminate ─▸ (end of link)
+//	  Connected again ◂═ a better link ═════▸ Connected again
+//	  (end of links)  ── session-terminate ─▸ (end of links)
 package peer

@@ -53,12 +53,13 @@ type Config struct {
 // State is what a Report says.
 type State uint8
 
-// The states of a session, as reported: Connecting once, then Up once or not at
-// all, then Down once.
+// The states of a session, as reported: Connecting once; Up for each link, or not
+// at all; Moved for a link that is up; Down once.
 const (
 	Connecting State = iota + 1
 	Up
 	Down
+	Moved
 )
 
 func (s State) String() string {
@@ -69,6 +70,8 @@ func (s State) String() string {
 		return "up"
 	case Down:
 		return "down"
+	case Moved:
+		return "moved"
 	}
 	return "invalid"
 }
@@ -78,10 +81,12 @@ type Report struct {
 	Key   Key
 	Role  Role
 	State State
-	// Link and Path are set when State is Up. The receiver owns the link: the
-	// Initiator sends the stream header first (XEP-0247 §2), and whoever ends
-	// the link ends the session. A link that is never read is never noticed to
-	// be dead.
+	// Link and Path are set when State is Up or Moved. The receiver owns the
+	// link: the Initiator sends the stream header first (XEP-0247 §2), on every
+	// link of the session. Up again is a link on a better path: the receiver
+	// moves to it and ends the older one. When all links have ended, whoever
+	// ended them, the session has. A link that is never read is never noticed to
+	// be dead. Moved tells that a link from an earlier Up takes another path.
 	Link link.Link
 	Path Path
 	// Reason is set when State is Down. A link that was handed out is closed or
@@ -112,8 +117,12 @@ type Introducer struct {
 type half struct {
 	role    Role
 	session Session
-	link    link.Link // nil until connected
+	links   []link.Link // those that live, oldest first
 }
+
+// maxLinks bounds the links of one session that live at the same time: a relayed
+// one, its successor, and room for one that takes its time to end.
+const maxLinks = 3
 
 // New starts an Introducer. Close ends it.
 func New(config Config) *Introducer {
@@ -347,6 +356,7 @@ func (i *Introducer) params(key Key, addresses Addresses) Params {
 				l.Abort()
 			}
 		},
+		Moved: func(l link.Link, path Path) { _ = i.do(func() { i.moved(key, l, path) }) },
 		Failed: func(err error) {
 			_ = i.do(func() { i.perform(i.machine.Failed(time.Now(), key, jingle.FailedTransport, err)) })
 		},
@@ -357,18 +367,33 @@ func (i *Introducer) params(key Key, addresses Addresses) Params {
 func (i *Introducer) connected(key Key, l link.Link, path Path) {
 	ops, live := i.machine.Connected(time.Now(), key)
 	h := i.halves[key]
-	if !live || h == nil {
+	if !live || h == nil || len(h.links) >= maxLinks {
 		l.Abort()
 		i.perform(ops)
 		return
 	}
-	h.link = l
+	h.links = append(h.links, l)
 	i.endings.Go(func() {
 		<-l.Done()
-		_ = i.do(func() { i.perform(i.machine.Ended(key, jingle.Success)) })
+		_ = i.do(func() { i.linkEnded(key, h, l) })
 	})
 	i.report(Report{Key: key, Role: h.role, State: Up, Link: l, Path: path})
 	i.perform(ops)
+}
+
+// linkEnded ends the session with its last link.
+func (i *Introducer) linkEnded(key Key, h *half, l link.Link) {
+	h.links = slices.DeleteFunc(h.links, func(other link.Link) bool { return other == l })
+	if len(h.links) == 0 && i.halves[key] == h {
+		i.perform(i.machine.Ended(key, jingle.Success))
+	}
+}
+
+// moved passes on that a link takes another path.
+func (i *Introducer) moved(key Key, l link.Link, path Path) {
+	if h := i.halves[key]; h != nil && slices.Contains(h.links, l) {
+		i.report(Report{Key: key, Role: h.role, State: Moved, Link: l, Path: path})
+	}
 }
 
 // perform does what the machine decided, in order.
@@ -445,9 +470,9 @@ func conditionOf(err error) string {
 // that words still on their way are read.
 const grace = 2 * time.Second
 
-// end closes our half. A link that is up is closed, not cut; when the peer ends
+// end closes our half. Links that are up are closed, not cut; when the peer ends
 // the session, which it may do a moment before its last words have arrived by
-// the link, the link is left to end by itself first.
+// the link, they are left to end by themselves first.
 func (i *Introducer) end(op OpEnd) {
 	h := i.halves[op.Key]
 	if h == nil {
@@ -455,30 +480,53 @@ func (i *Introducer) end(op OpEnd) {
 	}
 	delete(i.halves, op.Key)
 	down := Report{Key: op.Key, Role: h.role, State: Down, Reason: op.Reason}
+	links := slices.Clone(h.links)
 	switch {
-	case h.link != nil && op.Reason.Remote:
+	case len(links) > 0 && op.Reason.Remote:
 		i.endings.Go(func() {
-			select {
-			case <-h.link.Done():
-			case <-i.done: // Close
-			case <-time.After(grace):
-			}
-			_ = h.link.Close(nil)
-			<-h.link.Done()
+			i.letEnd(links)
+			closeAll(links)
 			h.session.Close()
 			_ = i.do(func() { i.report(down) })
 		})
 		return
-	case h.link != nil:
-		_ = h.link.Close(nil)
+	case len(links) > 0:
+		for _, l := range links {
+			_ = l.Close(nil)
+		}
 		i.endings.Go(func() {
-			<-h.link.Done()
+			closeAll(links)
 			h.session.Close()
 		})
 	case h.session != nil:
 		h.session.Close()
 	}
 	i.report(down)
+}
+
+// letEnd waits for links to end by themselves, for the time of grace in all.
+func (i *Introducer) letEnd(links []link.Link) {
+	over := time.NewTimer(grace)
+	defer over.Stop()
+	for _, l := range links {
+		select {
+		case <-l.Done():
+		case <-i.done: // Close
+			return
+		case <-over.C:
+			return
+		}
+	}
+}
+
+// closeAll closes links, each in its bounded time, and waits for their end.
+func closeAll(links []link.Link) {
+	for _, l := range links {
+		_ = l.Close(nil)
+	}
+	for _, l := range links {
+		<-l.Done()
+	}
 }
 
 func (i *Introducer) report(r Report) {

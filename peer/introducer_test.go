@@ -330,3 +330,102 @@ func TestIntroducerIsBounded(t *testing.T) {
 		a.Close()
 	})
 }
+
+// linked brings up one session of a, and returns both halves and the reports so far.
+func linked(t *testing.T, m *memory, a *Introducer, ra, rb chan Report) (up [2]Report) {
+	t.Helper()
+	if err := a.Connect(bob, allFeatures); err != nil {
+		t.Fatal(err)
+	}
+	synctest.Wait()
+	for i, reports := range []chan Report{ra, rb} {
+		<-reports
+		if up[i] = <-reports; up[i].State != Up {
+			t.Fatalf("%+v", up[i])
+		}
+	}
+	return up
+}
+
+func TestASessionCanGetABetterLink(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := &memory{}
+		a, b, ra, rb := pairOf(m, Config{})
+		first := linked(t, m, a, ra, rb)
+		events := m.made[0].p.Events
+
+		events.Moved(first[0].Link, Path{Transport: testTransport, RemoteKind: "prflx"})
+		synctest.Wait()
+		if r := <-ra; r.State != Moved || r.Link != first[0].Link || r.Path.RemoteKind != "prflx" || r.Key != first[0].Key {
+			t.Errorf("%+v", r)
+		}
+
+		better, far := linktest.Pipe(linktest.Options{})
+		events.Connected(better, Path{Transport: testTransport, LocalKind: "host"})
+		synctest.Wait()
+		second := <-ra
+		if second.State != Up || second.Key != first[0].Key || second.Link != better || second.Role != Initiator || second.Path.LocalKind != "host" {
+			t.Fatalf("%+v", second)
+		}
+		first[0].Link.Abort() // the receiver has moved
+		synctest.Wait()
+		events.Moved(first[0].Link, Path{}) // late
+		synctest.Wait()
+		if len(ra) != 0 {
+			t.Fatalf("the end of the older link ended the session: %+v", <-ra)
+		}
+		better.Abort()
+		synctest.Wait()
+		if d := <-ra; d.State != Down || d.Reason.Condition != jingle.Success {
+			t.Errorf("%+v", d)
+		}
+		far.Abort()
+		a.Close()
+		b.Close()
+	})
+}
+
+func TestTheEndOfASessionEndsAllItsLinks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := &memory{}
+		a, b, ra, rb := pairOf(m, Config{})
+		first := linked(t, m, a, ra, rb)
+		events := m.made[0].p.Events
+		var ends []link.Link
+		for range maxLinks - 1 {
+			l, far := linktest.Pipe(linktest.Options{})
+			ends = append(ends, far)
+			events.Connected(l, Path{})
+			synctest.Wait()
+			if r := <-ra; r.State != Up {
+				t.Fatalf("%+v", r)
+			}
+		}
+		extra, far := linktest.Pipe(linktest.Options{})
+		events.Connected(extra, Path{})
+		<-extra.Done()
+		far.Abort()
+		synctest.Wait()
+		if len(ra) != 0 {
+			t.Fatalf("a link too many: %+v", <-ra)
+		}
+		if err := b.Disconnect(alice); err != nil { // by the peer: links may end by themselves first
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		<-rb
+		for _, far := range ends {
+			far.Abort()
+		}
+		if d := <-ra; d.State != Down || !d.Reason.Remote {
+			t.Errorf("%+v", d)
+		}
+		<-first[0].Link.Done()
+		late, far := linktest.Pipe(linktest.Options{})
+		events.Connected(late, Path{})
+		<-late.Done()
+		far.Abort()
+		a.Close()
+		b.Close()
+	})
+}

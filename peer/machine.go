@@ -178,13 +178,13 @@ func (m *Machine) sendInfo(s *session, transport xmlstream.Node) {
 	})
 }
 
-// Connected says that the session's link is there. It reports false when the
-// session ended meanwhile: the link is to be closed. Attempts with the same
-// device that are older and have no link yet end in its favour; an older link
-// stays until its owner has moved to this one.
+// Connected says that a link of the session is there, the first one or one on a
+// better path. It reports false when the session ended meanwhile: the link is to
+// be closed. Attempts with the same device that are older and have no link yet
+// end in its favour; an older link stays until its owner has moved to this one.
 func (m *Machine) Connected(now time.Time, key Key) (ops []Op, live bool) {
 	s := m.sessions[key]
-	if s == nil || s.state == ready {
+	if s == nil {
 		return nil, false
 	}
 	s.state, s.deadline, s.yielded = ready, time.Time{}, false
