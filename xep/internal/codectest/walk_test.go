@@ -23,6 +23,7 @@ import (
 	"godwit/xep/last"
 	"godwit/xep/markers"
 	"godwit/xep/ping"
+	"godwit/xep/reach"
 	"godwit/xep/receipts"
 	"godwit/xep/register"
 	"godwit/xep/roster"
@@ -68,6 +69,7 @@ var parsers = map[string]codectest.Parser{
 	"markers.Markable":  codectest.Of(markers.ParseMarkable),
 	"markers.Displayed": codectest.Of(markers.ParseDisplayed),
 	"ping":              codectest.Of(ping.Parse),
+	"reach":             codectest.Of(reach.Parse),
 	"receipts.Request":  codectest.Of(receipts.ParseRequest),
 	"receipts.Received": codectest.Of(receipts.ParseReceived),
 	"register.Query":    codectest.Of(register.Parse),
@@ -127,6 +129,7 @@ var seeds = []string{
 	`<markable xmlns='urn:xmpp:chat-markers:0'/>`,
 	`<displayed xmlns='urn:xmpp:chat-markers:0' id='m1'/>`,
 	`<ping xmlns='urn:xmpp:ping'/>`,
+	`<reach xmlns='urn:godwit:reach:0' class='symmetric' ipv6='yes' mapped='pcp'><address ip='198.51.100.7' port='61234'/></reach>`,
 	`<request xmlns='urn:xmpp:receipts'/>`,
 	`<received xmlns='urn:xmpp:receipts' id='m1'/>`,
 	`<query xmlns='jabber:iq:register'><registered/><instructions>I</instructions><username>u</username><password> p </password></query>`,
