@@ -5,15 +5,20 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/pion/stun/v4"
 )
 
-// maxQueued bounds the STUN messages waiting for one Conn. Checks repeat, so
-// what does not fit is dropped.
-const maxQueued = 128
+// Bounds on the messages waiting for one Conn. Checks repeat, and what runs on
+// DTLS has its own retransmission, so what does not fit is dropped.
+const (
+	maxQueued     = 128
+	maxQueuedDTLS = 2048 // where a Conn carries data
+	maxClaims     = 64   // proven addresses from which a Conn takes DTLS
+)
 
 // connKey finds the Conn of an ICE agent: its local username fragment, and
 // which IP family it checks.
@@ -23,13 +28,15 @@ type connKey struct {
 }
 
 // Conn is the part of the socket that one ICE agent uses in one IP family. It
-// is a net.PacketConn that carries STUN only: requests come in by username
-// fragment, responses to the Conn that sent the request. Two agents may check
-// the same remote address at the same time.
+// is a net.PacketConn that carries STUN: requests come in by username fragment,
+// responses to the Conn that sent the request. Two agents may check the same
+// remote address at the same time. With CarryDTLS it carries DTLS as well.
 type Conn struct {
 	mux   *Mux
 	key   connKey
 	local *net.UDPAddr
+
+	claims []netip.AddrPort // sources whose DTLS it takes; under mux.mu
 
 	mu       sync.Mutex
 	queue    []datagram
@@ -37,6 +44,7 @@ type Conn struct {
 	refs     int
 	closed   bool
 	answered func(netip.AddrPort)
+	dtls     bool
 	wake     chan struct{} // capacity 1: something changed
 }
 
@@ -75,6 +83,9 @@ func (m *Mux) Drop(fragment string) {
 		m.mu.Lock()
 		c := m.conns[connKey{fragment, four}]
 		delete(m.conns, connKey{fragment, four})
+		if c != nil {
+			c.unclaim()
+		}
 		m.mu.Unlock()
 		if c != nil {
 			c.shut()
@@ -93,16 +104,54 @@ func (c *Conn) OnAnswer(f func(from netip.AddrPort)) {
 	c.answered = f
 }
 
+// CarryDTLS makes the Conn take DTLS datagrams too (RFC 5764 §5.1.2), of the
+// addresses that answer its checks from now on: for an ICE agent whose data goes
+// the way of its checks. Of several agents that have proven one address the last
+// gets what comes from there.
+func (c *Conn) CarryDTLS() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.dtls = true
+}
+
 func (c *Conn) heard(from netip.AddrPort) {
 	c.mu.Lock()
 	f := c.answered
 	if c.closed {
 		f = nil
 	}
+	claim := c.dtls && !c.closed
 	c.mu.Unlock()
+	if claim {
+		c.claim(from)
+	}
 	if f != nil {
 		f(from)
 	}
+}
+
+// claim takes the DTLS datagrams of a source.
+func (c *Conn) claim(from netip.AddrPort) {
+	m := c.mux
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.dtls[from] == c || m.conns[c.key] != c || len(c.claims) >= maxClaims {
+		return
+	}
+	m.dtls[from] = c
+	if !slices.Contains(c.claims, from) {
+		c.claims = append(c.claims, from)
+	}
+}
+
+// unclaim undoes claim when the Conn has ended. Called with mux.mu held.
+func (c *Conn) unclaim() {
+	for _, from := range c.claims {
+		if c.mux.dtls[from] == c {
+			delete(c.mux.dtls, from)
+		}
+	}
+	c.claims = nil
 }
 
 // deliver queues a message, on the reading goroutine.
@@ -112,7 +161,11 @@ func (c *Conn) deliver(packet []byte, from netip.AddrPort) {
 	if c.closed {
 		return
 	}
-	if len(c.queue) >= maxQueued {
+	limit := maxQueued
+	if c.dtls {
+		limit = maxQueuedDTLS
+	}
+	if len(c.queue) >= limit {
 		c.mux.count.overflow.Add(1)
 		return
 	}
@@ -174,7 +227,7 @@ func (c *Conn) wait(deadline time.Time) error {
 	}
 }
 
-// WriteTo sends a STUN message; a request is remembered, so that its response
+// WriteTo sends a message; a STUN request is remembered, so that its response
 // finds its way back.
 func (c *Conn) WriteTo(b []byte, to net.Addr) (int, error) {
 	remote, ok := addrPort(to)
@@ -193,7 +246,10 @@ func (c *Conn) WriteTo(b []byte, to net.Addr) (int, error) {
 			return 0, err
 		}
 	}
-	return c.mux.socket.WriteToUDPAddrPort(b, remote)
+	if err := c.mux.WriteTo(b, remote); err != nil {
+		return 0, err
+	}
+	return len(b), nil
 }
 
 // Close gives up one opening of the Conn.
@@ -209,6 +265,7 @@ func (c *Conn) Close() error {
 	if c.mux.conns[c.key] == c {
 		delete(c.mux.conns, c.key)
 	}
+	c.unclaim()
 	c.mux.mu.Unlock()
 	c.shut()
 	return nil

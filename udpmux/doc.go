@@ -1,5 +1,6 @@
-// Package udpmux shares one UDP socket between STUN, ICE and QUIC, and later
-// DTLS and TURN, so that one mapping in the router serves them all.
+// Package udpmux shares one UDP socket between STUN, ICE, QUIC, DTLS and TURN, so
+// that one mapping in the router serves them all. The socket is the kernel's, or
+// anything else that carries datagrams, such as an address on a TURN server.
 //
 // What may enter: telling packets apart by their first byte (RFC 9443), handing
 // each kind to its owner, STUN Binding transactions that learn the socket's own
@@ -16,7 +17,9 @@
 //
 //	            ┌── first byte 0–3 ─── STUN response ── by transaction ── Bind / Conn
 //	            │                      STUN request ─── by USERNAME ───── Conn (ICE)
-//	socket ─────┼── 20–63, 64–79 ───── a registered Handler (DTLS, TURN channels)
+//	            │                      other, of a TURN server ────────── its Handler
+//	socket ─────┼── 20–63 ──────────── DTLS, of a proven address ──────── Conn
+//	            ├── 64–79 ──────────── TURN channel, of a TURN server ─── its Handler
 //	            ├── 64–127, 192–255 ── QUIC, if the source was let in
 //	            └── the rest ───────── dropped and counted
 package udpmux

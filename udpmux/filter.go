@@ -17,8 +17,31 @@ type filteredConn struct {
 	batch *ipv4.PacketConn
 }
 
-func newFilteredConn(m *Mux) *filteredConn {
-	return &filteredConn{UDPConn: m.socket, mux: m, batch: ipv4.NewPacketConn(m.socket)}
+// filtered is the socket for the QUIC transport to read.
+func (m *Mux) filtered() net.PacketConn {
+	if m.kernel == nil {
+		return &filteredPackets{PacketConn: m.socket, mux: m}
+	}
+	return &filteredConn{UDPConn: m.kernel, mux: m, batch: ipv4.NewPacketConn(m.kernel)}
+}
+
+// filteredPackets is a filteredConn for a socket that is not the kernel's.
+type filteredPackets struct {
+	net.PacketConn
+	mux *Mux
+}
+
+// ReadFrom returns the next QUIC packet.
+func (c *filteredPackets) ReadFrom(b []byte) (int, net.Addr, error) {
+	for {
+		n, addr, err := c.PacketConn.ReadFrom(b)
+		if err != nil {
+			return n, addr, err
+		}
+		if from, ok := addrPort(addr); ok && c.mux.admit(b[:n], from) {
+			return n, addr, nil
+		}
+	}
 }
 
 // ReadBatch fills messages with QUIC packets only, and blocks until there is at

@@ -40,7 +40,7 @@ type Stats struct {
 	STUN, DTLS, TURNChannel, QUIC uint64 // packets received, by kind
 	Unknown                       uint64 // dropped: no kind we know
 	Refused                       uint64 // dropped: QUIC from an address not let in
-	Unclaimed                     uint64 // dropped: nobody waits for this STUN message
+	Unclaimed                     uint64 // dropped: nobody waits for this STUN or DTLS message
 	Overflow                      uint64 // dropped: the owner does not keep up
 	ReceiveBuffer, SendBuffer     int    // bytes granted by the kernel; 0 when unknown
 }
@@ -54,7 +54,8 @@ type Handler func(packet []byte, from netip.AddrPort)
 // The reading goroutine belongs to the QUIC transport; everything it looks up
 // (conns, transactions, allowed sources, handlers) is leaf data under mu.
 type Mux struct {
-	socket    *net.UDPConn
+	socket    net.PacketConn
+	kernel    *net.UDPConn // socket, where it is one of the kernel's
 	local     netip.AddrPort
 	log       *slog.Logger
 	firewall  func(netip.AddrPort) bool // nil lets all in
@@ -65,8 +66,9 @@ type Mux struct {
 	conns        map[connKey]*Conn
 	transactions transactions
 	allowed      map[netip.AddrPort]int // reference counts
-	turn         map[netip.AddrPort]int
-	handlers     [QUIC + 1]Handler
+	turn         map[netip.AddrPort]Handler
+	dtls         map[netip.AddrPort]*Conn // by proven source
+	dtlsHandler  Handler
 
 	count struct {
 		kinds                        [QUIC + 1]atomic.Uint64
@@ -77,10 +79,6 @@ type Mux struct {
 
 // Listen opens the socket and starts reading. Close ends it.
 func Listen(config Config) (*Mux, error) {
-	logger := config.Logger
-	if logger == nil {
-		logger = slog.New(slog.DiscardHandler)
-	}
 	var address *net.UDPAddr
 	if config.Address.IsValid() {
 		address = net.UDPAddrFromAddrPort(config.Address)
@@ -93,25 +91,51 @@ func Listen(config Config) (*Mux, error) {
 	if err != nil {
 		return nil, fmt.Errorf("udpmux: %w", err)
 	}
-	local := socket.LocalAddr().(*net.UDPAddr).AddrPort()
+	return Over(socket, config)
+}
+
+// Over shares a socket that is open already, and owns it from now on: the
+// kernel's, one on a TURN server (package peer/allocation), or a simulated one.
+// Its local and remote addresses must be *net.UDPAddr. Config.Address is not
+// looked at. On an error the socket is closed.
+//
+// Only a *net.UDPConn is read in batches and written with segmentation offload.
+func Over(socket net.PacketConn, config Config) (*Mux, error) {
+	local, ok := addrPort(socket.LocalAddr())
+	if !ok {
+		_ = socket.Close()
+		return nil, fmt.Errorf("udpmux: not a socket for datagrams: %v", socket.LocalAddr())
+	}
+	logger := config.Logger
+	if logger == nil {
+		logger = slog.New(slog.DiscardHandler)
+	}
 	m := &Mux{
-		socket: socket,
-		local:  netip.AddrPortFrom(local.Addr().Unmap(), local.Port()),
-		log:    logger, firewall: config.Firewall,
+		socket: socket, local: canonical(local),
+		log: logger, firewall: config.Firewall,
 		conns:   make(map[connKey]*Conn),
 		allowed: make(map[netip.AddrPort]int),
-		turn:    make(map[netip.AddrPort]int),
+		turn:    make(map[netip.AddrPort]Handler),
+		dtls:    make(map[netip.AddrPort]*Conn),
 	}
-	// Failure leaves the kernel's default, which works, only less well.
-	_ = socket.SetReadBuffer(BufferSize)
-	_ = socket.SetWriteBuffer(BufferSize)
-	m.receiveBuffer, m.sendBuffer = bufferSizes(socket)
-	if m.receiveBuffer > 0 && m.receiveBuffer < BufferSize {
-		logger.Debug("udpmux: smaller receive buffer than asked for; fast transfers may lose packets",
-			"asked", BufferSize, "granted", m.receiveBuffer)
+	m.kernel, _ = socket.(*net.UDPConn)
+	if m.kernel != nil {
+		m.enlarge()
 	}
 	m.startTransport()
 	return m, nil
+}
+
+// enlarge asks for larger buffers. Failure leaves the kernel's default, which
+// works, only less well.
+func (m *Mux) enlarge() {
+	_ = m.kernel.SetReadBuffer(BufferSize)
+	_ = m.kernel.SetWriteBuffer(BufferSize)
+	m.receiveBuffer, m.sendBuffer = bufferSizes(m.kernel)
+	if m.receiveBuffer > 0 && m.receiveBuffer < BufferSize {
+		m.log.Debug("udpmux: smaller receive buffer than asked for; fast transfers may lose packets",
+			"asked", BufferSize, "granted", m.receiveBuffer)
+	}
 }
 
 // startTransport hands the socket to QUIC, whose goroutine reads it from now on.
@@ -123,7 +147,7 @@ func (m *Mux) startTransport() {
 		_ = os.Setenv(quiet, "true")
 	}
 	m.transport = &quic.Transport{
-		Conn: newFilteredConn(m),
+		Conn: m.filtered(),
 		// Long enough that ids of many connections never collide and cannot be
 		// guessed by somebody off the path.
 		ConnectionIDLength: 8,
@@ -179,47 +203,71 @@ func (m *Mux) Close() error {
 // holders may allow the same one. Addresses belong here when a connectivity
 // check has proven that the peer answers there, and not before.
 func (m *Mux) Allow(from netip.AddrPort) (release func()) {
-	return m.hold(m.allowed, canonical(from))
-}
-
-// TURNServer says that packets from this address whose first byte is 64 to 79
-// are TURN channel data and not QUIC, until release is called.
-func (m *Mux) TURNServer(server netip.AddrPort) (release func()) {
-	return m.hold(m.turn, canonical(server))
-}
-
-func (m *Mux) hold(counts map[netip.AddrPort]int, address netip.AddrPort) func() {
+	from = canonical(from)
 	m.mu.Lock()
-	counts[address]++
+	m.allowed[from]++
 	m.mu.Unlock()
 	var once sync.Once
 	return func() {
 		once.Do(func() {
 			m.mu.Lock()
 			defer m.mu.Unlock()
-			if counts[address]--; counts[address] <= 0 {
-				delete(counts, address)
+			if m.allowed[from]--; m.allowed[from] <= 0 {
+				delete(m.allowed, from)
 			}
 		})
 	}
 }
 
-// Handle sends datagrams of a kind to a handler: DTLS or TURNChannel. A nil
-// handler drops them, which is how it starts. STUN and QUIC have their owners
-// here and cannot be handled.
-func (m *Mux) Handle(kind Kind, handler Handler) error {
-	if kind != DTLS && kind != TURNChannel {
-		return fmt.Errorf("udpmux: packets of kind %v cannot be handled elsewhere", kind)
-	}
+// ErrTaken means that somebody else speaks with that TURN server on this socket.
+// There can be one allocation for a pair of addresses (RFC 8656 §3.2).
+var ErrTaken = errors.New("udpmux: the TURN server is spoken with already")
+
+// TURN hands what a TURN server says to a handler, until release is called:
+// channel data (first byte 64 to 79), which is QUIC from anybody else, and STUN
+// messages that answer no request of this Mux or of its Conns.
+func (m *Mux) TURN(server netip.AddrPort, handler Handler) (release func(), err error) {
+	server = canonical(server)
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.handlers[kind] = handler
-	return nil
+	if m.closed {
+		return nil, ErrClosed
+	}
+	if m.turn[server] != nil {
+		return nil, fmt.Errorf("%w: %v", ErrTaken, server)
+	}
+	m.turn[server] = handler
+	var once sync.Once
+	return func() {
+		once.Do(func() {
+			m.mu.Lock()
+			defer m.mu.Unlock()
+			delete(m.turn, server)
+		})
+	}, nil
+}
+
+func (m *Mux) turnHandler(server netip.AddrPort) Handler {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	return m.turn[server]
+}
+
+// HandleDTLS sends DTLS datagrams to a handler that no Conn claims (see
+// Conn.CarryDTLS). A nil handler drops them, which is how it starts.
+func (m *Mux) HandleDTLS(handler Handler) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.dtlsHandler = handler
 }
 
 // WriteTo sends one datagram.
 func (m *Mux) WriteTo(packet []byte, to netip.AddrPort) error {
-	_, err := m.socket.WriteToUDPAddrPort(packet, to)
+	if m.kernel != nil {
+		_, err := m.kernel.WriteToUDPAddrPort(packet, to)
+		return err
+	}
+	_, err := m.socket.WriteTo(packet, net.UDPAddrFromAddrPort(to))
 	return err
 }
 
@@ -234,13 +282,11 @@ func (m *Mux) admit(packet []byte, from netip.AddrPort) bool {
 		return false
 	}
 	first := packet[0]
-	fromTURN := false
+	var fromTURN Handler
 	if first >= 64 && first <= 79 {
-		m.mu.RLock()
-		fromTURN = m.turn[from] > 0
-		m.mu.RUnlock()
+		fromTURN = m.turnHandler(from)
 	}
-	kind := Classify(first, fromTURN)
+	kind := Classify(first, fromTURN != nil)
 	m.count.kinds[kind].Add(1)
 	switch kind {
 	case QUIC:
@@ -253,15 +299,26 @@ func (m *Mux) admit(packet []byte, from netip.AddrPort) bool {
 		return ok
 	case STUN:
 		m.dispatchSTUN(packet, from)
-	case DTLS, TURNChannel:
-		m.mu.RLock()
-		handler := m.handlers[kind]
-		m.mu.RUnlock()
-		if handler != nil {
-			handler(packet, from)
-		}
+	case TURNChannel:
+		fromTURN(packet, from)
+	case DTLS:
+		m.dispatchDTLS(packet, from)
 	}
 	return false
+}
+
+func (m *Mux) dispatchDTLS(packet []byte, from netip.AddrPort) {
+	m.mu.RLock()
+	conn, handler := m.dtls[from], m.dtlsHandler
+	m.mu.RUnlock()
+	switch {
+	case conn != nil:
+		conn.deliver(packet, from)
+	case handler != nil:
+		handler(packet, from)
+	default:
+		m.count.unclaimed.Add(1)
+	}
 }
 
 // canonical writes an IPv4-mapped IPv6 address, which is what a dual-stack

@@ -349,34 +349,6 @@ func TestTransactionsAreBounded(t *testing.T) {
 	}
 }
 
-func TestHandlersGetTheirKind(t *testing.T) {
-	m := listen(t, anyLoopback)
-	got := make(map[Kind]int)
-	for _, kind := range []Kind{DTLS, TURNChannel} {
-		if err := m.Handle(kind, func([]byte, netip.AddrPort) { got[kind]++ }); err != nil {
-			t.Fatal(err)
-		}
-	}
-	for _, kind := range []Kind{STUN, QUIC, Unknown} {
-		if m.Handle(kind, nil) == nil {
-			t.Errorf("%v can be taken away from its owner", kind)
-		}
-	}
-	server := netip.MustParseAddrPort("198.51.100.1:3478")
-	channel := []byte{0x40, 0, 0, 0}
-	if m.admit(channel, server) {
-		t.Error("an address that was not let in got through to QUIC")
-	}
-	release := m.TURNServer(server)
-	m.admit(channel, netip.AddrPortFrom(netip.AddrFrom16(server.Addr().As16()), server.Port())) // as a dual-stack socket reports it
-	m.admit([]byte{22, 254, 253}, server)
-	release()
-	m.admit(channel, server)
-	if got[DTLS] != 1 || got[TURNChannel] != 1 {
-		t.Errorf("handled %v", got)
-	}
-}
-
 func TestLocalAddresses(t *testing.T) {
 	bound := listen(t, anyLoopback)
 	if got, err := bound.LocalAddresses(false); err != nil || len(got) != 0 {

@@ -146,7 +146,7 @@ func (m *Mux) dispatchSTUN(packet []byte, from netip.AddrPort) {
 		m.mu.RUnlock()
 		switch {
 		case !known || o.to != from:
-			m.count.unclaimed.Add(1)
+			m.fromTURN(packet, from)
 		case o.conn != nil:
 			if class == stun.ClassSuccessResponse {
 				o.conn.heard(from)
@@ -162,7 +162,7 @@ func (m *Mux) dispatchSTUN(packet []byte, from netip.AddrPort) {
 	}
 	fragment, ok := receiverFragment(packet)
 	if !ok {
-		m.count.unclaimed.Add(1)
+		m.fromTURN(packet, from)
 		return
 	}
 	m.mu.RLock()
@@ -173,6 +173,16 @@ func (m *Mux) dispatchSTUN(packet []byte, from netip.AddrPort) {
 		return
 	}
 	conn.deliver(packet, from)
+}
+
+// fromTURN hands a message that is nobody else's to who speaks with the TURN
+// server it comes from.
+func (m *Mux) fromTURN(packet []byte, from netip.AddrPort) {
+	if handler := m.turnHandler(from); handler != nil {
+		handler(packet, from)
+		return
+	}
+	m.count.unclaimed.Add(1)
 }
 
 // parseSTUNHeader checks the fixed header (RFC 8489 §5) and takes the class and
