@@ -104,7 +104,7 @@ func (c *Conn) OnAnswer(f func(from netip.AddrPort)) {
 	c.answered = f
 }
 
-// CarryDTLS makes the Conn take DTLS datagrams too (RFC 5764 §5.1.2), of the
+// CarryDTLS makes the Conn take DTLS datagrams too, of the
 // addresses that answer its checks from now on: for an ICE agent whose data goes
 // the way of its checks. Of several agents that have proven one address the last
 // gets what comes from there.
