@@ -53,6 +53,31 @@ func (c *secureConn) CloseWrite() error {
 // Abort closes at once; tls.Conn.Close would first wait to say goodbye.
 func (c *secureConn) Abort() error { return c.raw.Abort() }
 
+// Established is a connection that comes to a Listener with TLS done already, as
+// a port shared with other protocols hands them over. TLSConn is that TLS, or
+// nil when the connection is unencrypted; reading goes through the connection
+// itself, which may have bytes in front. Certificate is what this end presented.
+type Established interface {
+	net.Conn
+	TLSConn() *tls.Conn
+	Certificate() *tls.Certificate
+}
+
+// establishedConn is an Established with TLS, closed like a secureConn.
+type establishedConn struct {
+	net.Conn
+	tls *secureConn
+}
+
+// CloseWrite says goodbye in TLS and ends this direction of TCP.
+func (c *establishedConn) CloseWrite() error { return c.tls.CloseWrite() }
+
+// Abort closes at once.
+func (c *establishedConn) Abort() error { return c.tls.Abort() }
+
+// Close says goodbye and closes.
+func (c *establishedConn) Close() error { return c.tls.Close() }
+
 // farewellTimeout bounds the close_notify alert.
 const farewellTimeout = 5 * time.Second
 

@@ -46,6 +46,21 @@ func newLink(raw *conn, config *tls.Config, server, direct bool, bc bytestream.C
 	return l
 }
 
+// establishedLink wraps what came with TLS done, or without and may be upgraded.
+func establishedLink(c Established, config *tls.Config, release func(), bc bytestream.Config) *Link {
+	established := c.TLSConn()
+	if established == nil {
+		return newLink(&conn{Conn: c, release: release}, config, true, false, bc)
+	}
+	raw := &conn{Conn: established.NetConn(), release: release}
+	raw.cert.Store(c.Certificate())
+	l := &Link{raw: raw, config: config, server: true}
+	bc.Local, bc.Remote, bc.Kind = addrPort(raw.LocalAddr()), addrPort(raw.RemoteAddr()), link.TLS
+	l.tls.Store(established)
+	l.Link = bytestream.New(&establishedConn{Conn: c, tls: &secureConn{established, raw}}, bc)
+	return l
+}
+
 func (l *Link) secure(raw *conn) *secureConn {
 	if l.server {
 		return &secureConn{tls.Server(raw, l.config), raw}

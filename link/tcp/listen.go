@@ -54,7 +54,9 @@ func Listen(ctx context.Context, address string, cfg ListenConfig) (*Listener, e
 	return l, nil
 }
 
-// NewListener receives links from any stream listener, which it owns.
+// NewListener receives links from any stream listener, which it owns. Where its
+// connections are Established, TLS is done already or may be begun by STARTTLS,
+// each as it comes; Direct must not be set.
 func NewListener(n net.Listener, cfg ListenConfig) (*Listener, error) {
 	l := &Listener{net: n, cfg: cfg}
 	if cfg.TLS == nil {
@@ -100,18 +102,19 @@ func (l *Listener) Accept() (link.Link, error) {
 
 func (l *Listener) admit(c net.Conn) (link.Link, bool) {
 	raw := &conn{Conn: c}
-	lim := l.cfg.Connections
-	if lim == nil {
-		return newLink(raw, l.config, true, l.cfg.Direct, l.cfg.Link), true
-	}
-	release, ok := lim.Acquire(addrPort(c.RemoteAddr()).Addr())
-	if !ok {
-		c.Close()
-		if l.cfg.Refused != nil {
-			l.cfg.Refused(c.RemoteAddr())
+	if lim := l.cfg.Connections; lim != nil {
+		release, ok := lim.Acquire(addrPort(c.RemoteAddr()).Addr())
+		if !ok {
+			c.Close()
+			if l.cfg.Refused != nil {
+				l.cfg.Refused(c.RemoteAddr())
+			}
+			return nil, false
 		}
-		return nil, false
+		raw.release = release
 	}
-	raw.release = release
+	if e, ok := c.(Established); ok {
+		return establishedLink(e, l.config, raw.release, l.cfg.Link), true
+	}
 	return newLink(raw, l.config, true, l.cfg.Direct, l.cfg.Link), true
 }
