@@ -18,7 +18,7 @@ const (
 	maxFrame     = 16 << 10
 	streamQueue  = 128 // packets; what does not fit is dropped, as on a slow network
 	writeTimeout = 10 * time.Second
-	alpn         = "stun.turn" // RFC 7443 §3
+	alpn         = "stun.turn" // as registered for TURN (IANA, TLS ALPN)
 )
 
 // udpWire reaches the server over the shared socket.
