@@ -11,6 +11,7 @@ import (
 	"godwit/xep/jingle"
 	"godwit/xep/last"
 	"godwit/xep/ping"
+	"godwit/xep/reach"
 	rosterxep "godwit/xep/roster"
 	"godwit/xep/version"
 	"godwit/xmlstream"
@@ -107,8 +108,9 @@ func (k *core) ownInfo() disco.Info {
 	if !k.cfg.NoLastActivity {
 		info.Features = append(info.Features, last.NS)
 	}
-	if k.introduce != nil && k.choices.share != ShareNever {
+	if k.announces() {
 		info.Features = append(info.Features, k.introduce.Features()...)
+		info.Features = append(info.Features, reach.NS)
 	}
 	return info
 }

@@ -47,6 +47,8 @@ type core struct {
 	deposits  depositor
 	choices   choices
 	presence  Presence
+	reach     ownReach
+	relays    bool      // the server offers a TURN server
 	activity  time.Time // when the user last did something
 	introduce *peer.Introducer
 	session   uint64        // counts sessions that were not resumed

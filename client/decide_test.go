@@ -1,10 +1,12 @@
 package client
 
 import (
+	"net/netip"
 	"testing"
 	"time"
 
 	"godwit/client/path"
+	"godwit/xep/reach"
 )
 
 func TestPause(t *testing.T) {
@@ -127,6 +129,33 @@ func TestClip(t *testing.T) {
 	}{{"short", 10, "short"}, {"longer", 4, "long"}, {"æøå", 3, "æ"}, {"世界", 4, "世"}, {"世", 2, ""}} {
 		if got := clip(tt.s, tt.n); got != tt.want {
 			t.Errorf("clip(%q, %d) = %q", tt.s, tt.n, got)
+		}
+	}
+}
+
+func TestReachIsToldEverLessOften(t *testing.T) {
+	for _, tt := range []struct {
+		why          string
+		pause, since time.Duration
+		want         time.Duration
+	}{
+		{"the first change", 0, time.Hour, 5 * time.Second},
+		{"another right after", 5 * time.Second, 5 * time.Second, 10 * time.Second},
+		{"and on and on", 40 * time.Second, 40 * time.Second, time.Minute},
+		{"not beyond a minute", time.Minute, time.Minute, time.Minute},
+		{"after some quiet", time.Minute, 3 * time.Minute, 5 * time.Second},
+	} {
+		if got := reachAfter(tt.pause, tt.since); got != tt.want {
+			t.Errorf("%s: %v, want %v", tt.why, got, tt.want)
+		}
+	}
+}
+
+func TestAddressesAreToldToAllOnlyIfAllMayKnow(t *testing.T) {
+	r := reach.Reach{Class: reach.Symmetric, Addresses: []netip.AddrPort{netip.MustParseAddrPort("198.51.100.7:1")}}
+	for share, n := range map[Share]int{ShareContacts: 1, ShareChats: 0, ShareNever: 0, Share("?"): 0} {
+		if got := told(r, share); len(got.Addresses) != n || got.Class != r.Class {
+			t.Errorf("%s: %+v", share, got)
 		}
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"godwit/link"
 	"godwit/sasl"
 	"godwit/xep/chatstates"
+	"godwit/xep/reach"
 )
 
 // Event is something the application may want to show. The types are Online,
@@ -59,6 +60,9 @@ type PresenceChanged struct {
 	Client string
 	// Direct: the device can build direct links of a kind this client has.
 	Direct bool
+	// Reach is what the device says about the network it is on (package reach); the
+	// zero value when it says nothing.
+	Reach reach.Reach
 	// Since is when it came, if the server said so.
 	Since time.Time
 }

@@ -19,6 +19,20 @@ type attempt struct {
 	notBefore time.Time
 	upAt      time.Time // when the last link came up
 	retry     alarm
+	policy    bool      // it was the server's rule that refused the last one
+	forgiven  time.Time // when failures were last forgotten
+}
+
+// forgiveness is the shortest time between two times that failures with a device are
+// forgotten because its network changed, which it can claim as often as it likes.
+const forgiveness = 10 * time.Second
+
+// forgive forgets failures, because a network changed: what failed before may work
+// now. The server's refusal stays.
+func (a *attempt) forgive(now time.Time) {
+	if !a.policy {
+		a.fails, a.notBefore, a.forgiven = 0, time.Time{}, now
+	}
 }
 
 // Pauses between introductions.
@@ -71,7 +85,7 @@ func (k *core) considerIntroduction(bare jid.JID) {
 		return
 	}
 	a := k.links.tries[d.jid]
-	s := situation{able: k.choices.share != ShareNever, online: k.online(), route: k.choices.routeOf(bare),
+	s := situation{able: k.announces(), online: k.online(), route: k.choices.routeOf(bare),
 		mutual: k.roster.mutual(bare), wrote: c.sent, linked: k.links.busy(d.jid),
 		room: len(k.links.open)+len(k.links.pending) < k.cfg.Limits.Introduced}
 	if a != nil {
@@ -193,6 +207,7 @@ func (l *links) failed(full jid.JID, now time.Time, policy bool) {
 	if policy {
 		d = introRefused
 	}
+	a.policy = policy
 	a.fails++
 	a.notBefore = now.Add(d)
 }
@@ -204,7 +219,7 @@ func (l *links) succeeded(full jid.JID) {
 		a = &attempt{}
 		l.tries[full] = a
 	}
-	a.upAt, a.notBefore = time.Now(), time.Time{}
+	a.upAt, a.notBefore, a.policy = time.Now(), time.Time{}, false
 }
 
 // prune bounds what is remembered.

@@ -11,6 +11,7 @@ import (
 	"godwit/stanza"
 	"godwit/xep/caps"
 	"godwit/xep/delay"
+	"godwit/xep/reach"
 	"godwit/xmlstream"
 )
 
@@ -31,6 +32,7 @@ type device struct {
 	priority     int8
 	since        time.Time
 	caps         caps.Caps
+	reach        reach.Reach
 	software     *software // what it can do; nil until known
 	name         string    // by XEP-0092, when capabilities tell no name
 	asked        bool      // about its capabilities, on its own account
@@ -121,6 +123,9 @@ func (k *core) handleAvailability(s *stanza.Stanza) {
 	before := *d
 	d.read(s, k.server(), time.Now())
 	k.describe(d)
+	if !d.reach.Equal(before.reach) {
+		k.reachChanged(d.jid)
+	}
 	if before.doubtful && d.same(&before) {
 		return
 	}
@@ -148,6 +153,12 @@ func (d *device) read(s *stanza.Stanza, server jid.JID, now time.Time) {
 		priority = 0
 	}
 	d.priority = int8(priority)
+	d.reach = reach.Reach{}
+	if n, ok := s.Child(reach.NS, "reach"); ok {
+		if parsed, err := reach.Parse(n); err == nil {
+			d.reach = parsed
+		}
+	}
 	var c caps.Caps
 	if n, ok := s.Child(caps.NS, "c"); ok {
 		if parsed, err := caps.Parse(n); err == nil {
@@ -160,7 +171,7 @@ func (d *device) read(s *stanza.Stanza, server jid.JID, now time.Time) {
 }
 
 func (d *device) same(o *device) bool {
-	return d.show == o.show && d.status == o.status && d.priority == o.priority && d.caps == o.caps && o.announced
+	return d.show == o.show && d.status == o.status && d.priority == o.priority && d.caps == o.caps && d.reach.Equal(o.reach) && o.announced
 }
 
 // Coming and changing is told at once, but somebody who changes all the time is
@@ -202,7 +213,11 @@ func (k *core) tell(d *device) {
 }
 
 func (k *core) presenceOf(d *device) PresenceChanged {
-	e := PresenceChanged{From: d.jid, Available: true, Show: d.show, Status: d.status, Priority: d.priority, Since: d.since, Client: d.name}
+	e := PresenceChanged{From: d.jid, Available: true, Show: d.show, Status: d.status, Priority: d.priority, Since: d.since, Client: d.name,
+		Reach: d.reach}
+	if e.Client == "" {
+		e.Client = d.reach.Client
+	}
 	if d.software != nil {
 		if d.software.name != "" {
 			e.Client = d.software.name
@@ -266,7 +281,12 @@ func (k *core) sendOwnPresence() {
 		}
 		return
 	}
-	own := k.ownCaps(k.ownInfo())
+	own, known := k.ownCaps(k.ownInfo()), reach.Reach{}
+	if k.announces() {
+		known = k.presentable()
+	}
+	k.reach.told = known
+	k.timers.stop(&k.reach.tell)
 	k.send(stanza.Build(stanza.Presence, stanza.Available, jid.JID{}, jid.JID{}, newID(), func(e *xmlstream.Encoder) {
 		if p.Show != Present {
 			e.Leaf(stanza.NSClient, "show", string(p.Show))
@@ -278,6 +298,9 @@ func (k *core) sendOwnPresence() {
 			e.Leaf(stanza.NSClient, "priority", strconv.Itoa(int(p.Priority)))
 		}
 		own.Encode(e)
+		if !known.IsZero() {
+			known.Encode(e)
+		}
 	}))
 	if !k.catch.present {
 		k.catch.present = true

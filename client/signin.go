@@ -1,6 +1,7 @@
 package client
 
 import (
+	"slices"
 	"time"
 
 	"godwit/stanza"
@@ -112,7 +113,24 @@ func (k *core) servicesKnown(s *stanza.Stanza, err error) {
 		k.log.Warn("the server's list of services is unreadable", "error", err)
 		return
 	}
+	k.relaysKnown(slices.ContainsFunc(services.Services, func(s extdisco.Service) bool {
+		return s.Type == extdisco.TURN || s.Type == extdisco.TURNS
+	}))
 	if k.cfg.Services != nil {
 		k.cfg.Services(services.Services)
+	}
+}
+
+// relaysKnown notes whether there is a relay. Without one, a user who shares
+// addresses with nobody can build no links, and does not say otherwise.
+func (k *core) relaysKnown(there bool) {
+	if k.relays == there {
+		return
+	}
+	before := k.announces()
+	k.relays = there
+	k.permitAll()
+	if k.announces() != before && k.catch.present {
+		k.sendOwnPresence()
 	}
 }

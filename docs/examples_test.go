@@ -20,6 +20,7 @@ import (
 	"godwit/xep/forward"
 	"godwit/xep/icequic"
 	"godwit/xep/jingle"
+	"godwit/xep/reach"
 	"godwit/xep/sm"
 	"godwit/xep/stanzaid"
 	"godwit/xep/xmlstreamapp"
@@ -31,6 +32,7 @@ var codecs = map[xmlstream.Name]func(xmlstream.Node) error{
 	{Space: caps.NS, Local: "c"}:                   func(n xmlstream.Node) error { _, err := caps.Parse(n); return err },
 	{Space: disco.InfoNS, Local: "query"}:          func(n xmlstream.Node) error { _, err := disco.ParseInfo(n); return err },
 	{Space: extdisco.NS, Local: "services"}:        func(n xmlstream.Node) error { _, err := extdisco.ParseServices(n); return err },
+	{Space: reach.NS, Local: "reach"}:              func(n xmlstream.Node) error { _, err := reach.Parse(n); return err },
 	{Space: jingle.NS, Local: "jingle"}:            parseJingle,
 	{Space: icequic.NS, Local: "transport"}:        func(n xmlstream.Node) error { _, err := icequic.Parse(n); return err },
 	{Space: xmlstreamapp.NS, Local: "description"}: func(n xmlstream.Node) error { _, err := xmlstreamapp.Parse(n); return err },
@@ -166,7 +168,7 @@ func TestXMLExamplesParse(t *testing.T) {
 
 // TestNamespacesAreThoseOfTheCode: what the page names is what the program says.
 func TestNamespacesAreThoseOfTheCode(t *testing.T) {
-	known := []string{icequic.NS, xmlstreamapp.NS, jingle.NS, deposit.NS, "urn:godwit:introduce:0"}
+	known := []string{icequic.NS, xmlstreamapp.NS, jingle.NS, deposit.NS, reach.NS, "urn:godwit:introduce:0"}
 	text := read(t, "direct-link.md").whole
 	for _, ns := range known {
 		if !strings.Contains(text, "`"+ns+"`") {

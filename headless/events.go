@@ -63,6 +63,24 @@ type Presence struct {
 	Status    string `json:"status"`
 	Client    string `json:"client"` // the name of the software
 	Direct    bool   `json:"direct"` // it can build direct links
+	// Reach is what the device says about its network; absent when nothing.
+	Reach *Reach `json:"reach,omitempty"`
+}
+
+// Reach is what a device knows of the network it is on, in the words of RFC 4787
+// and RFC 3489. A field is absent where it does not know or does not say.
+type Reach struct {
+	Class     string `json:"class,omitempty"`     // open, firewall, full-cone, restricted-cone, port-restricted-cone, symmetric, udp-blocked
+	Mapping   string `json:"mapping,omitempty"`   // none, endpoint-independent, address-dependent, …
+	Filtering string `json:"filtering,omitempty"` // the same words
+	// Each yes or no.
+	PortPreserved string   `json:"port_preserved,omitempty"`
+	Carrier       string   `json:"carrier,omitempty"` // a second NAT, the provider's
+	IPv4          string   `json:"ipv4,omitempty"`
+	IPv6          string   `json:"ipv6,omitempty"`
+	Mapped        string   `json:"mapped,omitempty"` // the router maps a port, by pcp, nat-pmp or upnp
+	Client        string   `json:"client,omitempty"`
+	Addresses     []string `json:"addresses,omitempty"` // only where its owner shares them
 }
 
 // Subscription: somebody asks to be a contact. Answer with "accept".
@@ -146,7 +164,7 @@ func translate(e client.Event) any {
 		return c
 	case client.PresenceChanged:
 		return Presence{Event: "presence", From: e.From.String(), Available: e.Available, Show: string(e.Show), Status: e.Status,
-			Client: e.Client, Direct: e.Direct}
+			Client: e.Client, Direct: e.Direct, Reach: reachOf(e.Reach)}
 	case client.SubscriptionAsked:
 		return Subscription{Event: "subscription", From: e.From.String(), Status: e.Status}
 	case client.Sent:
