@@ -35,10 +35,17 @@
 // The wire is a router with one link and one /24 per attached box, so no two
 // boxes share a broadcast domain, as on the real thing. Addresses look public,
 // because port mapping daemons refuse reserved ones. Behind a NAT box hosts
-// share a bridged LAN (they meet each other without the box); boxes behind a
+// share a bridged LAN (they meet each other without the box, unless Isolated); boxes behind a
 // box (a carrier's NAT) have a link each. A link is a veth pair, or with
 // WithLink two TUN devices and a user-space pump that delays, drops and paces.
-// There is no IPv6 but on loopback.
+//
+// IPv6 is where it is asked for (WithIPv6, WithoutIPv4): global-looking addresses,
+// a stateful firewall in the box, nothing translated. A host that moves has several
+// uplinks (Host.Join), which go down and up and change places and addresses.
+//
+// A box may hairpin (WithHairpin) and may open ports on request by PCP, NAT-PMP and
+// UPnP-IGD (WithPortMapping), which a real daemon answers. A Capture records what
+// passes an interface, so that what must never be sent can be looked for.
 //
 // # Nothing is left behind
 //
@@ -51,7 +58,7 @@
 // # Rights and tools
 //
 // Linux, root, and the commands ip (iproute2), nft (nftables) and nsenter
-// (util-linux). Test files that use this package carry a linux build constraint.
+// (util-linux); for WithPortMapping also miniupnpd. Test files that use this package carry a linux build constraint.
 //
 // # What may not enter
 //

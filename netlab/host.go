@@ -11,7 +11,8 @@ import (
 	"godwit/netlab/proc"
 )
 
-// Host is a machine with one interface, eth0, and a default route.
+// Host is a machine with one interface, eth0, and a default route; with Join it
+// gets more.
 type Host struct {
 	node
 }
@@ -21,8 +22,12 @@ func (l *Lab) AddHost(name string, opts ...Option) *Host {
 	l.t.Helper()
 	o, err := readOptions(opts)
 	l.must(err)
+	if o.isolated || o.hairpin || o.mapper != nil {
+		l.t.Fatalf("netlab: %s: an option that has no meaning for a host on the wire", name)
+	}
 	h := &Host{node: l.newNode(name, nil)}
 	l.must(l.wire.attach(&h.node, "eth0", o))
+	h.uplinks[0].host = h
 	l.nodes = append(l.nodes, h)
 	return h
 }
@@ -33,23 +38,56 @@ func (n *NAT) AddHost(name string, opts ...Option) *Host {
 	l.t.Helper()
 	o, err := readOptions(opts)
 	l.must(err)
-	if o.link != nil {
-		l.t.Fatalf("netlab: %s: a LAN has no Link; give it to the NAT", name)
-	}
-	if n.hosts+o.addresses > maxLANHosts {
-		l.t.Fatalf("netlab: more than %d addresses on the LAN of %s", maxLANHosts, n.name)
-	}
 	h := &Host{node: l.newNode(name, n)}
 	h.outer, h.onLAN = n.ns, true
-	h.addrs = addresses(n.lan, lanFirstHost+n.hosts, o.addresses)
-	n.hosts += o.addresses
-	port := fmt.Sprintf("port%d", n.hosts)
-	l.must(h.ns.ip(fmt.Sprintf("link add name eth0 type veth peer name %s netns %s", port, n.ns.path())))
-	l.must(n.ns.ip(fmt.Sprintf("link set %s master lan up", port)))
-	l.must(h.ns.configure("eth0", h.addrs, addresses(n.lan, lanGateway, 1)[0]))
-	l.must(n.ns.settle(port, "lan"))
+	_, err = n.plug(h, "eth0", o)
+	l.must(err)
 	l.nodes = append(l.nodes, h)
 	return h
+}
+
+// plug gives a host an interface on the LAN of the box.
+func (n *NAT) plug(h *Host, ifname string, o options) (*Uplink, error) {
+	switch {
+	case o.link != nil || o.hairpin || o.mapper != nil:
+		return nil, fmt.Errorf("netlab: %s: a LAN has no such option; give it to the NAT", h.name)
+	case o.ipv6 && !n.ipv6:
+		return nil, fmt.Errorf("netlab: %s: there is no IPv6 behind %s", h.name, n.name)
+	}
+	first, err := n.lease(o.addresses)
+	if err != nil {
+		return nil, err
+	}
+	u := &Uplink{lab: n.lab, host: h, nat: n, ns: h.ns, name: ifname, outer: n.ns, port: fmt.Sprintf("port%d", n.leased),
+		metric: firstMetric + len(h.uplinks)}
+	if !o.noIPv4 {
+		u.take(n.lan, first, o.addresses, lanGateway)
+	}
+	if o.ipv6 {
+		u.take(n.lan6(), first, o.addresses, lanGateway)
+	}
+	h.uplinks = append(h.uplinks, u)
+	if err := h.ns.ip(fmt.Sprintf("link add name %s type veth peer name %s netns %s", ifname, u.port, n.ns.path())); err != nil {
+		return nil, err
+	}
+	commands := []string{fmt.Sprintf("link set %s master lan up", u.port)}
+	if o.isolated {
+		commands = append(commands, fmt.Sprintf("link set %s type bridge_slave isolated on", u.port))
+	}
+	if err := n.ns.ip(commands...); err != nil {
+		return nil, err
+	}
+	return u, u.start()
+}
+
+// lease takes count addresses of the LAN and returns the last byte of the first.
+func (n *NAT) lease(count int) (int, error) {
+	if n.leased+count > maxLANHosts {
+		return 0, fmt.Errorf("netlab: more than %d addresses on the LAN of %s", maxLANHosts, n.name)
+	}
+	first := lanFirstHost + n.leased
+	n.leased += count
+	return first, nil
 }
 
 // Start runs a program on the host, see proc.Start. Its name in reports is

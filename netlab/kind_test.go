@@ -10,7 +10,6 @@ import (
 	"net"
 	"net/netip"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 )
@@ -280,7 +279,7 @@ func TestMappedPortRanges(t *testing.T) {
 					t.Errorf("%v: generation %d has the ports of the one before: %s", kind, generation, ports)
 				}
 				var low, high int
-				if _, err := fmt.Sscanf(strings.TrimSpace(ports), "to :%d-%d", &low, &high); err != nil {
+				if _, err := fmt.Sscanf(ports, ":%d-%d", &low, &high); err != nil {
 					t.Fatalf("%v: %q: %v", kind, ports, err)
 				}
 				if low < 1024 || high >= 32768 || high <= low {

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/netip"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -43,7 +44,7 @@ func New(t testing.TB) *Lab {
 	l.running, l.stop = context.WithCancel(context.Background())
 	t.Cleanup(l.close)
 	ns := l.namespace("wire")
-	l.wire = &router{ns: ns, subnet: func(k int) netip.Prefix {
+	l.wire = &router{ns: ns, subnet6: wireSubnet6, subnet: func(k int) netip.Prefix {
 		return netip.PrefixFrom(netip.AddrFrom4([4]byte{27, 1, byte(k), 0}), 24)
 	}}
 	l.must(l.wire.start())
@@ -84,7 +85,10 @@ func (l *Lab) String() string {
 	var b strings.Builder
 	for _, n := range l.nodes {
 		base := n.base()
-		fmt.Fprintf(&b, "%s%s %v", strings.Repeat("  ", len(base.chain())-1), base.name, base.addrs)
+		fmt.Fprintf(&b, "%s%s", strings.Repeat("  ", len(base.chain())-1), base.name)
+		for _, u := range base.uplinks {
+			fmt.Fprintf(&b, " %s %v", u.name, append(slices.Clone(u.addrs), u.addrs6...))
+		}
 		if nat, ok := n.(*NAT); ok {
 			fmt.Fprintf(&b, " %v, LAN %v", nat.kind, nat.lan)
 		}

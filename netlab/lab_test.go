@@ -440,9 +440,9 @@ func TestCrossing(t *testing.T) {
 		family string
 		why    string
 	}{
-		{alice, bob, wire, "ip", "two homes meet on the wire"},
-		{alice, server, wire, "ip", "a home and a public host too"},
-		{homeA, bob, wire, "ip", "a box stands for what is behind it"},
+		{alice, bob, wire, "inet", "two homes meet on the wire"},
+		{alice, server, wire, "inet", "a home and a public host too"},
+		{homeA, bob, wire, "inet", "a box stands for what is behind it"},
 		{alice, carol, homeA.ns, "bridge", "one LAN"},
 		{alice, homeA, nil, "", "a host behind the other end"},
 		{alice, alice, nil, "", "the same host"},

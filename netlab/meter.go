@@ -30,17 +30,22 @@ func (t Traffic) Sub(earlier Traffic) Traffic {
 }
 
 // meterRules is a table that counts forwarded packets by source, destination and
-// protocol, and drops UDP of the pairs that are cut. family is ip (routed) or
-// bridge (a LAN).
+// protocol, and drops UDP of the pairs that are cut. family is inet (routed) or
+// bridge (a LAN). What ends in 6 is for IPv6.
 func meterRules(family string) string {
 	return "table " + family + ` lab_meter {
 set cut { type ipv4_addr . ipv4_addr; }
+set cut6 { type ipv6_addr . ipv6_addr; }
 set passed { type ipv4_addr . ipv4_addr . inet_proto; size 65535; flags dynamic; counter; }
+set passed6 { type ipv6_addr . ipv6_addr . inet_proto; size 65535; flags dynamic; counter; }
 set dropped { type ipv4_addr . ipv4_addr . inet_proto; size 65535; flags dynamic; counter; }
+set dropped6 { type ipv6_addr . ipv6_addr . inet_proto; size 65535; flags dynamic; counter; }
 chain forward {
  type filter hook forward priority filter + 10;
- ip protocol udp ip saddr . ip daddr @cut update @dropped { ip saddr . ip daddr . ip protocol counter } drop
- update @passed { ip saddr . ip daddr . ip protocol counter }
+ meta l4proto udp ip saddr . ip daddr @cut update @dropped { ip saddr . ip daddr . meta l4proto counter } drop
+ meta l4proto udp ip6 saddr . ip6 daddr @cut6 update @dropped6 { ip6 saddr . ip6 daddr . meta l4proto counter } drop
+ update @passed { ip saddr . ip daddr . meta l4proto counter }
+ update @passed6 { ip6 saddr . ip6 daddr . meta l4proto counter }
 }
 }
 `
@@ -51,7 +56,7 @@ chain forward {
 type crossing struct {
 	ns     *namespace
 	family string
-	a, b   []netip.Addr // as seen there
+	a, b   []netip.Addr // as seen there, of both families
 }
 
 // cross finds the crossing of two nodes.
@@ -68,7 +73,7 @@ func cross(a, b Node) (crossing, error) {
 			if n == m {
 				return crossing{}, fmt.Errorf("netlab: one of %s and %s is behind the other", a.Name(), b.Name())
 			}
-			c := crossing{ns: n.outer, family: "ip", a: up[i].addrs, b: vp[j].addrs}
+			c := crossing{ns: n.outer, family: "inet", a: seen(a, up[i]), b: seen(b, vp[j])}
 			if n.onLAN && m.onLAN {
 				c.family = "bridge"
 			}
@@ -78,18 +83,33 @@ func cross(a, b Node) (crossing, error) {
 	return crossing{}, fmt.Errorf("netlab: %s and %s are in different labs", a.Name(), b.Name())
 }
 
+// seen are the addresses under which the traffic of a node appears at the outer
+// end of the link of a box that it is behind, or of its own: in IPv4 those of that
+// box, and since IPv6 is not translated, its own.
+func seen(n Node, at *node) []netip.Addr {
+	list := append(slices.Clone(at.uplinks[0].addrs), n.base().uplinks[0].addrs6...)
+	if nat, ok := n.(*NAT); ok {
+		for _, h := range nat.lab.nodes {
+			if u := h.base().uplinks[0]; u.nat == nat {
+				list = append(list, u.addrs6...)
+			}
+		}
+	}
+	return list
+}
+
 // Cut drops UDP between two nodes, both ways, until Restore. Everything else
 // passes, and so does what goes by way of a third host. A NAT in place of a host
-// means everything that leaves through it.
+// means everything that leaves through it, of the hosts it has at that time.
 func (l *Lab) Cut(a, b Node) {
 	l.t.Helper()
-	l.must(l.setCut(a, b, "add element %[1]s lab_meter cut { %[2]s }\n"))
+	l.must(l.setCut(a, b, "add element %[1]s lab_meter %[2]s { %[3]s }\n"))
 }
 
 // Restore ends a Cut. Without one it does nothing.
 func (l *Lab) Restore(a, b Node) {
 	l.t.Helper()
-	l.must(l.setCut(a, b, "add element %[1]s lab_meter cut { %[2]s }\ndelete element %[1]s lab_meter cut { %[2]s }\n"))
+	l.must(l.setCut(a, b, "add element %[1]s lab_meter %[2]s { %[3]s }\ndelete element %[1]s lab_meter %[2]s { %[3]s }\n"))
 }
 
 func (l *Lab) setCut(a, b Node, format string) error {
@@ -97,13 +117,23 @@ func (l *Lab) setCut(a, b Node, format string) error {
 	if err != nil {
 		return err
 	}
-	var pairs []string
+	pairs := map[string][]string{}
 	for _, x := range c.a {
 		for _, y := range c.b {
-			pairs = append(pairs, fmt.Sprintf("%v . %v", x, y), fmt.Sprintf("%v . %v", y, x))
+			if x.Is4() == y.Is4() {
+				set := "cut"
+				if x.Is6() {
+					set = "cut6"
+				}
+				pairs[set] = append(pairs[set], fmt.Sprintf("%v . %v", x, y), fmt.Sprintf("%v . %v", y, x))
+			}
 		}
 	}
-	return c.ns.nft(fmt.Sprintf(format, c.family, strings.Join(pairs, ", ")))
+	var rules strings.Builder
+	for set, list := range pairs {
+		fmt.Fprintf(&rules, format, c.family, set, strings.Join(list, ", "))
+	}
+	return c.ns.nft(rules.String())
 }
 
 // Traffic tells what from has sent toward to since the lab was built, counted
@@ -114,15 +144,19 @@ func (l *Lab) Traffic(from, to Node) Traffic {
 	c, err := cross(from, to)
 	l.must(err)
 	var t Traffic
-	l.must(c.tally("passed", func(protocol string, n Count) {
+	count := func(protocol string, n Count) {
 		switch protocol {
 		case "udp":
 			t.UDP = t.UDP.add(n)
 		case "tcp":
 			t.TCP = t.TCP.add(n)
 		}
-	}))
-	l.must(c.tally("dropped", func(_ string, n Count) { t.Cut = t.Cut.add(n) }))
+	}
+	dropped := func(_ string, n Count) { t.Cut = t.Cut.add(n) }
+	for _, family := range []string{"", "6"} {
+		l.must(c.tally("passed"+family, count))
+		l.must(c.tally("dropped"+family, dropped))
+	}
 	return t
 }
 

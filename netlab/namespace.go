@@ -56,14 +56,19 @@ func newNamespace(name string) (*namespace, error) {
 
 // interfaceDefaults hold for the interfaces that are made afterwards.
 var interfaceDefaults = []struct{ key, value string }{
-	// No link-local addresses, no waiting for duplicate address detection.
-	// Loopback, which exists already, keeps ::1.
+	// No link-local addresses where there is no IPv6, see allowIPv6, and no
+	// waiting for duplicate address detection. Loopback, which exists already,
+	// keeps ::1.
 	{"ipv6/conf/default/disable_ipv6", "1"},
+	{"ipv6/conf/all/accept_dad", "0"},
+	{"ipv6/conf/default/accept_dad", "0"},
 	// An interface drops packets for a moment after it came up. The first packets
 	// would then wait a second for the next address resolution, so that is
 	// repeated much sooner, and for long enough.
 	{"ipv4/neigh/default/retrans_time_ms", "10"},
 	{"ipv4/neigh/default/mcast_solicit", "300"},
+	{"ipv6/neigh/default/retrans_time_ms", "10"},
+	{"ipv6/neigh/default/mcast_solicit", "300"},
 }
 
 // onThread runs f on this goroutine, locked to its thread, and puts the thread

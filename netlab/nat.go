@@ -14,9 +14,12 @@ type NAT struct {
 	kind        Kind
 	number      int // among the boxes of the lab, from 1
 	lan         netip.Prefix
-	hosts       int // on the LAN so far
+	leased      int // addresses of the LAN so far
 	subscribers *router
 	generation  int // of mappings: how often it was rebound
+	ipv6        bool
+	hairpin     bool
+	mapper      *mapper // nil without WithPortMapping
 }
 
 const (
@@ -33,7 +36,8 @@ func (l *Lab) AddNAT(name string, kind Kind, opts ...Option) *NAT {
 
 // AddNAT puts a further NAT box behind this one, which so becomes a carrier's
 // NAT (CGN). Boxes behind one carrier reach each other's inner addresses
-// without its NAT; it does not hairpin their outer ones.
+// without its NAT; their outer ones only WithHairpin. There is no IPv6 behind a
+// carrier.
 func (n *NAT) AddNAT(name string, kind Kind, opts ...Option) *NAT {
 	n.lab.t.Helper()
 	return n.lab.addNAT(name, kind, n, n.subscribers, opts)
@@ -46,14 +50,22 @@ func (l *Lab) addNAT(name string, kind Kind, behind *NAT, r *router, opts []Opti
 	}
 	o, err := readOptions(opts)
 	l.must(err)
-	if o.addresses != 1 {
-		l.t.Fatalf("netlab: a NAT has one address")
+	switch {
+	case o.addresses != 1 || o.noIPv4:
+		l.t.Fatalf("netlab: a NAT has one address of IPv4")
+	case o.isolated:
+		l.t.Fatalf("netlab: a NAT has a link of its own, it is not on a LAN")
+	case o.hairpin && !kind.endpointIndependent():
+		l.t.Fatalf("netlab: %v does not hairpin", kind)
+	}
+	if o.mapper != nil {
+		RequirePortMapping(l.t)
 	}
 	if l.nats == maxLinks {
 		l.t.Fatalf("netlab: more than %d NATs", maxLinks)
 	}
 	l.nats++
-	n := &NAT{node: l.newNode(name, behind), kind: kind, number: l.nats, lan: o.lan}
+	n := &NAT{node: l.newNode(name, behind), kind: kind, number: l.nats, lan: o.lan, ipv6: o.ipv6, hairpin: o.hairpin}
 	if !n.lan.IsValid() {
 		n.lan = netip.PrefixFrom(netip.AddrFrom4([4]byte{192, 168, byte(n.number), 0}), 24)
 	}
@@ -72,18 +84,37 @@ func (n *NAT) build(r *router, o options) error {
 		return err
 	}
 	// Frames between hosts of one LAN are not the business of the NAT.
-	if err := n.ns.sysctl("bridge/bridge-nf-call-iptables", "0"); err != nil {
-		return err
+	for _, key := range []string{"bridge/bridge-nf-call-iptables", "bridge/bridge-nf-call-ip6tables"} {
+		if err := n.ns.sysctl(key, "0"); err != nil {
+			return err
+		}
 	}
-	if err := n.ns.nft(meterRules("bridge") + natRules(n.kind, 0)); err != nil {
-		return err
-	}
-	if err := n.ns.ip("link add name lan type bridge",
+	// A bridge that learns who listens to which group would at first drop what
+	// nobody has asked for yet: neighbour discovery and the search for routers.
+	if err := n.ns.ip("link add name lan type bridge mcast_snooping 0",
 		fmt.Sprintf("addr add %v/24 dev lan", addresses(n.lan, lanGateway, 1)[0]),
 		"link set lan up"); err != nil {
 		return err
 	}
-	return r.attach(&n.node, "wan", o)
+	if err := r.attach(&n.node, "wan", o); err != nil {
+		return err
+	}
+	if err := n.ns.nft(meterRules("bridge") + n.rules()); err != nil {
+		return err
+	}
+	if n.ipv6 {
+		if err := n.buildIPv6(r); err != nil {
+			return err
+		}
+	}
+	if o.mapper != nil {
+		return n.startMapper(*o.mapper)
+	}
+	return nil
+}
+
+func (n *NAT) rules() string {
+	return natRules(natShape{kind: n.kind, generation: n.generation, outside: n.Addr(), hairpin: n.hairpin})
 }
 
 // Kind is the kind it was made with.
@@ -95,13 +126,13 @@ func (n *NAT) LAN() netip.Prefix { return n.lan }
 // Rebind makes the box forget every mapping and connection, as a reboot does,
 // and lets nothing pass meanwhile. Flows that go on get other outside ports than
 // before, also from a port preserving kind, and established TCP connections
-// through it die.
+// through it die. Ports that were asked for by a protocol stay, see ForgetPorts.
 func (n *NAT) Rebind() {
 	n.lab.t.Helper()
 	n.generation++
 	l := n.lab
 	// The gate keeps a packet between two steps from renewing an old mapping.
-	l.must(n.ns.nft("table ip lab_gate { chain forward { type filter hook forward priority filter - 10; drop; }; }\n"))
+	l.must(n.ns.nft("table inet lab_gate { chain forward { type filter hook forward priority filter - 10; drop; }; }\n"))
 	l.must(n.ns.flushConntrack())
-	l.must(n.ns.nft(natRules(n.kind, n.generation) + "delete table ip lab_gate\n"))
+	l.must(n.ns.nft(n.rules() + "delete table inet lab_gate\n"))
 }

@@ -5,6 +5,7 @@ package netlab
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 	"os"
 	"os/exec"
 	"strconv"
@@ -50,7 +51,7 @@ var usable = sync.OnceValue(func() error {
 	if err := n.ip("link add veth0 type veth peer name veth1", "link add bridge0 type bridge"); err != nil {
 		return fmt.Errorf("the kernel lacks veth or bridge: %w", err)
 	}
-	if err := n.nft(natRules(Restricted, 0) + meterRules("ip") + meterRules("bridge")); err != nil {
+	if err := n.nft(natRules(natShape{kind: Restricted, outside: netip.IPv4Unspecified(), hairpin: true}) + meterRules("inet") + meterRules("bridge") + firewallRules(Restricted)); err != nil {
 		return fmt.Errorf("the kernel or nft lacks what the NATs need: %w", err)
 	}
 	if err := n.flushConntrack(); err != nil {

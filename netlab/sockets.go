@@ -48,8 +48,8 @@ func (h *Host) Listen(network, address string) (net.Listener, error) {
 	return ln, nil
 }
 
-// ListenUDP opens a UDP socket on the host. The zero AddrPort means every
-// address and any port.
+// ListenUDP opens a UDP socket on the host, of the family of addr. The zero
+// AddrPort means every IPv4 address and any port.
 func (h *Host) ListenUDP(addr netip.AddrPort) (*net.UDPConn, error) {
 	var c *net.UDPConn
 	err := h.Do(func() (err error) {
@@ -57,7 +57,11 @@ func (h *Host) ListenUDP(addr netip.AddrPort) (*net.UDPConn, error) {
 		if addr.IsValid() {
 			local = net.UDPAddrFromAddrPort(addr)
 		}
-		c, err = net.ListenUDP("udp4", local)
+		network := "udp4"
+		if addr.Addr().Is6() {
+			network = "udp6"
+		}
+		c, err = net.ListenUDP(network, local)
 		return err
 	})
 	if err != nil {

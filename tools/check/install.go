@@ -15,6 +15,7 @@ var needs = map[string]string{
 	"ip":                            "iproute2",
 	"nft":                           "nftables",
 	"nsenter":                       "util-linux",
+	"miniupnpd":                     "miniupnpd-nftables",
 	"tmux":                          "tmux",
 	"profanity":                     "profanity",
 	"go-sendxmpp":                   "go-sendxmpp",
