@@ -154,7 +154,7 @@ var fences = []fence{
 	{"encoding/xml", nil, anywhere, "there is one XML parser here, strict and bounded: xmlstream. Two parsers disagree, and that is how stanzas are smuggled"},
 	{"math/rand", nil, anywhere, "what must not be guessed comes from crypto/rand, and math/rand/v2 is for jitter in the rooms listed there"},
 	{"math/rand/v2", []string{"client", "client/outbox"}, anywhere, "jitter only; everything else that is random must not be guessed (crypto/rand)"},
-	{"net/http/...", []string{"admin", "web/...", "link/ws", "app/..."}, anywhere, "HTTP belongs to the faces that speak it"},
+	{"net/http/...", []string{"admin", "web/...", "link/ws", "nat/portmap", "app/..."}, anywhere, "HTTP belongs to the faces that speak it, and UPnP is HTTP"},
 	{"log", nil, anywhere, "log/slog, with a session's id on every line"},
 	{"os/exec", []string{"netlab/...", "tools/...", "interop/...", "archtest", "tui/..."}, anywhere, "shipped code starts no programs"},
 	{"unsafe", []string{"xmlstream"}, anywhere, "only the parser, whose strings are views of canonical bytes that never change again; nothing else here is worth it"},
