@@ -52,33 +52,33 @@ func next(t *testing.T, changes <-chan []Mapping) Mapping {
 
 func TestEachProtocol(t *testing.T) {
 	for name, c := range map[string]struct {
-		router   router
+		router   *router
 		want     Protocol
 		port     uint16
 		table    string
 		lifetime time.Duration
 	}{
-		"a router that speaks everything":   {router{pcp: true, pmp: true, igd: 2}, PCP, inside, "udp 41234 pcp 41234 3600", time.Hour},
-		"PCP":                               {router{pcp: true}, PCP, inside, "udp 41234 pcp 41234 3600", time.Hour},
-		"PCP, another port":                 {router{pcp: true, taken: map[uint16]bool{inside: true}}, PCP, 40001, "udp 40001 pcp 41234 3600", time.Hour},
-		"PCP, a shorter lifetime":           {router{pcp: true, lifetime: 120}, PCP, inside, "udp 41234 pcp 41234 120", 2 * time.Minute},
-		"NAT-PMP":                           {router{pmp: true, igd: 1}, NATPMP, inside, "udp 41234 nat-pmp 41234 3600", time.Hour},
-		"NAT-PMP, another port":             {router{pmp: true, taken: map[uint16]bool{inside: true}}, NATPMP, 40001, "udp 40001 nat-pmp 41234 3600", time.Hour},
-		"PCP refuses, NAT-PMP does not":     {router{pcp: true, pcpResult: 2, pmp: true}, NATPMP, inside, "udp 41234 nat-pmp 41234 3600", time.Hour},
-		"UPnP 1":                            {router{igd: 1}, UPnP, inside, "udp 41234 upnp 41234 3600", time.Hour},
-		"UPnP 2":                            {router{igd: 2}, UPnP, inside, "udp 41234 upnp 41234 3600", time.Hour},
-		"UPnP 2, another port":              {router{igd: 2, taken: map[uint16]bool{inside: true}}, UPnP, 40002, "udp 40002 upnp 41234 3600", time.Hour},
-		"UPnP, permanent mappings only":     {router{igd: 1, permanentOnly: true}, UPnP, inside, "udp 41234 upnp 41234 0", 0},
-		"UPnP, does not know of lifetimes":  {router{igd: 1, noSuchLease: true}, UPnP, inside, "udp 41234 upnp 41234 0", 0},
-		"behind a carrier's NAT":            {router{pcp: true, external: netip.MustParseAddr("100.64.3.4")}, PCP, inside, "udp 41234 pcp 41234 3600", time.Hour},
-		"UPnP, spaces around the address":   {router{igd: 1, externalByUPnP: " 27.1.2.1\n"}, UPnP, inside, "udp 41234 upnp 41234 3600", time.Hour},
-		"NAT-PMP hears what PCP was asked":  {router{pmp: true, spoil: cutShort}, NATPMP, inside, "udp 41234 nat-pmp 41234 3600", time.Hour},
-		"NAT-PMP lies, UPnP does not":       {router{pmp: true, igd: 1, spoil: noAddress}, UPnP, inside, "udp 41234 upnp 41234 3600", time.Hour},
-		"PCP answers somebody else's nonce": {router{pcp: true, igd: 1, spoil: otherNonce}, UPnP, inside, "udp 41234 upnp 41234 3600", time.Hour},
+		"a router that speaks everything":   {&router{pcp: true, pmp: true, igd: 2}, PCP, inside, "udp 41234 pcp 41234 3600", time.Hour},
+		"PCP":                               {&router{pcp: true}, PCP, inside, "udp 41234 pcp 41234 3600", time.Hour},
+		"PCP, another port":                 {&router{pcp: true, taken: map[uint16]bool{inside: true}}, PCP, 40001, "udp 40001 pcp 41234 3600", time.Hour},
+		"PCP, a shorter lifetime":           {&router{pcp: true, lifetime: 120}, PCP, inside, "udp 41234 pcp 41234 120", 2 * time.Minute},
+		"NAT-PMP":                           {&router{pmp: true, igd: 1}, NATPMP, inside, "udp 41234 nat-pmp 41234 3600", time.Hour},
+		"NAT-PMP, another port":             {&router{pmp: true, taken: map[uint16]bool{inside: true}}, NATPMP, 40001, "udp 40001 nat-pmp 41234 3600", time.Hour},
+		"PCP refuses, NAT-PMP does not":     {&router{pcp: true, pcpResult: 2, pmp: true}, NATPMP, inside, "udp 41234 nat-pmp 41234 3600", time.Hour},
+		"UPnP 1":                            {&router{igd: 1}, UPnP, inside, "udp 41234 upnp 41234 3600", time.Hour},
+		"UPnP 2":                            {&router{igd: 2}, UPnP, inside, "udp 41234 upnp 41234 3600", time.Hour},
+		"UPnP 2, another port":              {&router{igd: 2, taken: map[uint16]bool{inside: true}}, UPnP, 40002, "udp 40002 upnp 41234 3600", time.Hour},
+		"UPnP, permanent mappings only":     {&router{igd: 1, permanentOnly: true}, UPnP, inside, "udp 41234 upnp 41234 0", 0},
+		"UPnP, does not know of lifetimes":  {&router{igd: 1, noSuchLease: true}, UPnP, inside, "udp 41234 upnp 41234 0", 0},
+		"behind a carrier's NAT":            {&router{pcp: true, external: netip.MustParseAddr("100.64.3.4")}, PCP, inside, "udp 41234 pcp 41234 3600", time.Hour},
+		"UPnP, spaces around the address":   {&router{igd: 1, externalByUPnP: " 27.1.2.1\n"}, UPnP, inside, "udp 41234 upnp 41234 3600", time.Hour},
+		"NAT-PMP hears what PCP was asked":  {&router{pmp: true, spoil: cutShort}, NATPMP, inside, "udp 41234 nat-pmp 41234 3600", time.Hour},
+		"NAT-PMP lies, UPnP does not":       {&router{pmp: true, igd: 1, spoil: noAddress}, UPnP, inside, "udp 41234 upnp 41234 3600", time.Hour},
+		"PCP answers somebody else's nonce": {&router{pcp: true, igd: 1, spoil: otherNonce}, UPnP, inside, "udp 41234 upnp 41234 3600", time.Hour},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			r := startRouter(t, &c.router)
+			r := startRouter(t, c.router)
 			m, changes := follow(t, r.here)
 			got := next(t, changes)
 			want := Mapping{Router: r.here, Protocol: c.want, External: netip.AddrPortFrom(r.external, c.port), Lifetime: c.lifetime}
