@@ -39,12 +39,22 @@ const (
 type responder struct {
 	request  stun.Message
 	response stun.Message
+
+	// What the answer to a Binding request depends on besides the request. Where
+	// discovery is nil, RFC 5780 is not served.
+	discovery *discovery
+	local     netip.AddrPort // where the message arrived
+	second    bool           // at the other port of discovery
+
+	leave leaving // how the last answer leaves
 }
 
 // respond computes the answer to one message that came from the given address.
 // The returned bytes are valid until the next call; they are nil unless the
-// verdict says answered or refused. The input is not modified.
+// verdict says answered or refused. The input is not modified. An answer leaves
+// as r.leave says.
 func (r *responder) respond(data []byte, from netip.AddrPort) ([]byte, verdict) {
+	r.leave = leaving{}
 	if !wellFramed(data) {
 		return nil, verdictMalformed
 	}
@@ -66,28 +76,67 @@ func (r *responder) respond(data []byte, from netip.AddrPort) ([]byte, verdict) 
 	r.response.Reset()
 	response := &r.response
 	response.TransactionID = request.TransactionID
-	outcome := verdictAnswered
-	if unknown := unknownRequired(request); len(unknown) > 0 {
-		// RFC 8489 §6.3.1: 420 with the list of what was not understood. The
-		// reason phrase stays empty: it would only make reflection pay.
-		outcome = verdictRefused
-		response.Type = stun.BindingError
-		response.WriteHeader()
-		_ = stun.ErrorCodeAttribute{Code: stun.CodeUnknownAttribute}.AddTo(response)
-		_ = unknown.AddTo(response)
-	} else {
-		address := from.Addr().Unmap()
-		response.Type = stun.BindingSuccess
-		response.WriteHeader()
-		mapped := stun.XORMappedAddress{IP: address.AsSlice(), Port: int(from.Port())}
-		if err := mapped.AddTo(response); err != nil {
-			return nil, verdictMalformed
-		}
+	outcome := r.bind(from)
+	if outcome == verdictMalformed {
+		return nil, outcome
 	}
 	if fingerprint {
 		_ = stun.Fingerprint.AddTo(response)
 	}
 	return response.Raw, outcome
+}
+
+// bind writes the answer to a Binding request without its FINGERPRINT.
+func (r *responder) bind(from netip.AddrPort) verdict {
+	request, response, d := &r.request, &r.response, r.discovery
+	unknown := unknownRequired(request, d != nil)
+	changeAddress, changePort, changes, ok := changeRequest(request)
+	if len(unknown) == 0 && !ok {
+		return r.fail(stun.CodeBadRequest, nil)
+	}
+	if len(unknown) == 0 && d != nil {
+		if r.leave, ok = d.turnTo(r.local.Addr(), r.second, changeAddress, changePort); !ok {
+			unknown = append(unknown, stun.AttrChangeRequest) // RFC 5780 §6.1
+		}
+	}
+	if len(unknown) > 0 {
+		return r.fail(stun.CodeUnknownAttribute, unknown)
+	}
+	address := from.Addr().Unmap()
+	response.Type = stun.BindingSuccess
+	response.WriteHeader()
+	mapped := stun.XORMappedAddress{IP: address.AsSlice(), Port: int(from.Port())}
+	if err := mapped.AddTo(response); err != nil {
+		return verdictMalformed
+	}
+	if d == nil {
+		return verdictAnswered
+	}
+	if changes {
+		// RFC 5780 §6.1 wants both forms, so that a router that rewrites addresses
+		// in payloads shows. Only who asks in its words gets the longer answer.
+		addPlain(response, stun.AttrMappedAddress, from)
+	}
+	if origin := r.leave.local; origin.Addr().IsValid() {
+		addPlain(response, stun.AttrResponseOrigin, netip.AddrPortFrom(d.public(origin.Addr()), origin.Port()))
+	}
+	if other := d.other(r.local.Addr(), r.second); other.IsValid() {
+		addPlain(response, stun.AttrOtherAddress, other)
+	}
+	return verdictAnswered
+}
+
+// fail writes an error. The reason phrase stays empty: it would only make
+// reflection pay.
+func (r *responder) fail(code stun.ErrorCode, unknown stun.UnknownAttributes) verdict {
+	r.leave = leaving{}
+	r.response.Type = stun.BindingError
+	r.response.WriteHeader()
+	_ = stun.ErrorCodeAttribute{Code: code}.AddTo(&r.response)
+	if len(unknown) > 0 {
+		_ = unknown.AddTo(&r.response)
+	}
+	return verdictRefused
 }
 
 // wellFramed checks the fixed header (RFC 8489 §5): two zero bits, the magic
@@ -124,12 +173,16 @@ func checkFingerprint(m *stun.Message) (present, ok bool) {
 }
 
 // unknownRequired lists the comprehension-required attributes (RFC 8489 §14)
-// that this server does not understand, each once.
-func unknownRequired(m *stun.Message) stun.UnknownAttributes {
+// that this server does not understand, each once. Of those of RFC 5780 it
+// understands CHANGE-REQUEST, where discovery is served, and never PADDING and
+// RESPONSE-PORT, which would make it send more than was asked for, and to where
+// nobody asked.
+func unknownRequired(m *stun.Message, discovery bool) stun.UnknownAttributes {
 	var unknown stun.UnknownAttributes
 next:
 	for _, attribute := range m.Attributes {
-		if !attribute.Type.Required() || understood(attribute.Type) {
+		if !attribute.Type.Required() || understood(attribute.Type) ||
+			discovery && attribute.Type == stun.AttrChangeRequest {
 			continue
 		}
 		for _, known := range unknown {
@@ -146,8 +199,8 @@ next:
 }
 
 // understood tells the comprehension-required attributes of RFC 8489 §18.3.1.
-// Authentication is not asked for, so its attributes are understood and
-// ignored. CHANGE-REQUEST is left out on purpose: refusing it is how a client
+// Authentication is not asked for a Binding, so its attributes are understood
+// and ignored. CHANGE-REQUEST is left out on purpose: refusing it is how a client
 // learns that RFC 5780 is not served.
 func understood(t stun.AttrType) bool {
 	switch t {

@@ -10,30 +10,68 @@ import (
 	"golang.org/x/net/ipv6"
 )
 
-// ServeUDP answers Binding requests on the socket (RFC 8489 §6.2.1) until it
-// fails or Close is called, which returns ErrClosed. It owns the socket from
-// now on. A *net.UDPConn bound to the wildcard address answers from the very
-// address that was asked, as §6.3.1.1 wants, also on a host with several.
-func (s *Server) ServeUDP(conn net.PacketConn) error {
+// ServeUDP answers Binding requests on the socket (RFC 8489 §6.2.1), and relays
+// over it if the server has a secret (RFC 8656), until it fails or Close is
+// called, which returns ErrClosed. It owns the socket from now on. A *net.UDPConn
+// bound to the wildcard address answers from the very address that was asked, as
+// §6.3.1.1 wants, also on a host with several.
+//
+// Several sockets with SO_REUSEPORT on one port share the work: the system gives
+// all packets of one client to one of them.
+func (s *Server) ServeUDP(conn net.PacketConn) error { return s.serveUDP(conn, true) }
+
+// ServeSTUN is ServeUDP for a socket that is not to relay.
+func (s *Server) ServeSTUN(conn net.PacketConn) error { return s.serveUDP(conn, false) }
+
+func (s *Server) serveUDP(conn net.PacketConn, relays bool) error {
 	if !s.track(conn) {
 		return ErrClosed
 	}
 	defer s.untrack(conn)
-	socket := newSocket(conn)
-	respond := new(responder).respond
+	return s.run(s.newEndpoint(&udpWire{server: s, socket: newSocket(conn)}, "udp", relays))
+}
+
+// run serves one UDP endpoint until its socket ends.
+func (s *Server) run(e *endpoint) error {
+	socket := e.wire.(*udpWire).socket
+	s.listen(socket.local)
+	defer s.unlisten(socket.local)
+	if e.turn {
+		if err := e.start(); err != nil {
+			return err
+		}
+		<-e.done
+		return e.ended
+	}
 	buffer := make([]byte, maxMessage+1) // one more than accepted, so that too long shows
+	for {
+		if _, _, err := e.ReadFrom(buffer); err != nil {
+			return err
+		}
+	}
+}
+
+// udpWire is a UDP socket as a wire.
+type udpWire struct {
+	server *Server
+	socket *socket
+}
+
+// next implements wire. It fails only when the socket is closed.
+func (w *udpWire) next(b []byte) (packet, error) {
+	s := w.server
 	pause := time.Millisecond
 	for {
-		n, from, reply, err := socket.read(buffer)
+		n, from, reply, err := w.socket.read(b)
 		if err != nil {
 			if s.isClosed() {
-				return ErrClosed
+				return packet{}, ErrClosed
 			}
 			if errors.Is(err, net.ErrClosed) {
-				return err
+				return packet{}, err
 			}
 			// Such as ICMP errors and exhausted buffers: they pass.
-			s.log.Warn("stun: reading a packet", "address", conn.LocalAddr(), "error", err)
+			s.log.Warn("stun: reading a packet", "address", w.socket.conn.LocalAddr(), "error", err)
 			time.Sleep(pause)
 			pause = min(2*pause, time.Second)
 			continue
@@ -45,19 +83,45 @@ func (s *Server) ServeUDP(conn net.PacketConn) error {
 			s.count.malformed.Add(1)
 			continue
 		}
-		if response := s.answer(respond, buffer[:n], from); response != nil {
-			// A packet that cannot be sent is a packet lost: clients repeat.
-			_ = socket.write(response, from, reply)
+		local := w.socket.local
+		if reply.local.IsValid() {
+			local = netip.AddrPortFrom(reply.local, local.Port())
+		} else if local.Addr().IsUnspecified() {
+			local = netip.AddrPortFrom(netip.Addr{}, local.Port())
 		}
+		return packet{data: b[:n], from: from, local: local, reply: reply}, nil
 	}
 }
+
+func (w *udpWire) send(data []byte, to netip.AddrPort, reply route) error {
+	return w.socket.write(data, to, reply)
+}
+
+func (w *udpWire) relaying(bool) {}
+
+func (w *udpWire) close() error { return w.socket.conn.Close() }
 
 // socket reads and writes datagrams, remembering the local address each came to
 // where the platform tells.
 type socket struct {
 	conn    net.PacketConn
 	udp     *net.UDPConn // nil for other kinds of net.PacketConn
+	local   netip.AddrPort
 	control []byte
+}
+
+// sendsFrom reports whether the socket can send from the address.
+func (s *socket) sendsFrom(a netip.Addr) bool {
+	switch bound := s.local.Addr(); {
+	case !a.IsValid():
+		return bound.IsUnspecified()
+	case bound.IsUnspecified():
+		// The IPv6 wildcard takes IPv4 too unless the system forbids it, which
+		// shows as a packet that is not sent: the request is repeated and fails.
+		return bound.Is6() || a.Is4()
+	default:
+		return bound == a
+	}
 }
 
 // route is what a reply must carry to leave from the address that was asked.
@@ -68,7 +132,7 @@ type route struct {
 }
 
 func newSocket(conn net.PacketConn) *socket {
-	s := &socket{conn: conn}
+	s := &socket{conn: conn, local: addrPortOf(conn.LocalAddr())}
 	udp, ok := conn.(*net.UDPConn)
 	if !ok {
 		return s
