@@ -171,7 +171,8 @@ func (e *endpoint) authorisePeers(r *request, owner *allocation) (stun.ErrorCode
 	return 0, reasonNone
 }
 
-// familyOf is the family in the registry of STUN (RFC 8489 §14.1).
+// familyOf is the family in the registry of STUN (RFC 8489 §14.1), which
+// REQUESTED-ADDRESS-FAMILY uses too (RFC 6156 §4.1.1).
 func familyOf(a netip.Addr) byte {
 	if a.Unmap().Is4() {
 		return 1
