@@ -83,8 +83,11 @@ func (m *Machine) act(now time.Time, iq *stanza.Stanza, j jingle.Jingle, s *sess
 			m.terminate(s, Reason{Condition: jingle.Success, Remote: true}, "")
 		}
 	case jingle.TransportReplace:
-		m.confirm(iq, s)
-		m.request(s, jingle.Jingle{Action: jingle.TransportReject, SID: s.key.SID, Contents: namesOf(j)})
+		m.replaced(now, iq, j, s)
+	case jingle.TransportAccept:
+		m.replacementAccepted(now, iq, j, s)
+	case jingle.TransportReject:
+		m.replacementRejected(now, iq, j, s)
 	default:
 		// Answers to requests that we never send.
 		m.refuse(iq, jingle.ErrOutOfOrder())
@@ -127,6 +130,8 @@ func (m *Machine) initiated(now time.Time, iq *stanza.Stanza, j jingle.Jingle, s
 	s := m.add(Key{iq.From, j.SID}, Responder, now)
 	s.state, s.deadline = answering, now.Add(m.timeouts.Answer)
 	s.transport, s.content, s.addresses = content.Transport.Name.Space, content.Name, decision.Addresses
+	// What the peer knows besides is not told; it says when it is asked.
+	s.ladder = m.transports
 	s.remember(iq.ID)
 	m.ops = append(m.ops, OpAnswer{s.key, s.transport, content.Transport, s.addresses})
 }
@@ -206,7 +211,7 @@ func (m *Machine) accepted(now time.Time, iq *stanza.Stanza, j jingle.Jingle, s 
 		m.terminate(s, Reason{Condition: jingle.AlternativeSession}, winner.key.SID)
 		return
 	}
-	s.state, s.deadline = active, now.Add(m.timeouts.Connect)
+	m.activate(now, s)
 	m.ops = append(m.ops, OpRemote{s.key, content.Transport})
 }
 
@@ -290,6 +295,8 @@ func (m *Machine) HandleReply(now time.Time, iq *stanza.Stanza) []Op {
 		m.end(s, reason)
 	case jingle.SessionAccept:
 		m.end(s, Reason{Condition: jingle.GeneralError, Remote: true, Err: failure})
+	case jingle.TransportReplace, jingle.TransportAccept:
+		m.replacementRefused(now, s, p, failure)
 	default:
 		// A candidate that was not welcome changes nothing, unless it tells that
 		// the session is gone. Before the offer is acknowledged it may merely

@@ -113,17 +113,6 @@ type Introducer struct {
 	endings sync.WaitGroup // watchers of links
 }
 
-// half is our side of one session.
-type half struct {
-	role    Role
-	session Session
-	links   []link.Link // those that live, oldest first
-}
-
-// maxLinks bounds the links of one session that live at the same time: a relayed
-// one, its successor, and room for one that takes its time to end.
-const maxLinks = 3
-
 // New starts an Introducer. Close ends it.
 func New(config Config) *Introducer {
 	i := &Introducer{
@@ -164,38 +153,42 @@ func (i *Introducer) SetSelf(self jid.JID) { i.do(func() { i.machine.SetSelf(sel
 
 // Connect begins an introduction to one device of a contact, unless one is
 // under way or a link is up; then it does nothing. Features are those the device
-// announces; the first transport of ours among them is taken. What comes of it
-// is reported.
+// announces; the first transport of ours among them is taken, and when it fails
+// the next. What comes of it is reported.
 func (i *Introducer) Connect(peer jid.JID, features []string) error {
 	if !peer.IsFull() {
 		return fmt.Errorf("%w: %v", ErrNotFull, peer)
 	}
-	var transport Transport
-	for _, t := range i.config.Transports {
-		if slices.Contains(features, t.Namespace()) {
-			transport = t
-			break
-		}
-	}
-	if transport == nil || !slices.Contains(features, xmlstreamapp.NS) {
+	common := i.common(features)
+	if len(common) == 0 || !slices.Contains(features, xmlstreamapp.NS) {
 		return fmt.Errorf("%w: %v", ErrNoTransport, peer)
 	}
 	return i.do(func() {
 		if !i.machine.Live(peer) {
-			i.offer(peer, transport)
+			i.offer(peer, common)
 		}
 	})
+}
+
+// common lists our transports that a device announces, best first.
+func (i *Introducer) common(features []string) []Transport {
+	var list []Transport
+	for _, t := range i.config.Transports {
+		if slices.Contains(features, t.Namespace()) {
+			list = append(list, t)
+		}
+	}
+	return list
 }
 
 // Replace begins an introduction even though one is there: a new link beside one
 // that is no longer trusted. The old one is left to its owner.
 func (i *Introducer) Replace(peer jid.JID, features []string) error {
-	for _, t := range i.config.Transports {
-		if slices.Contains(features, t.Namespace()) && peer.IsFull() {
-			return i.do(func() { i.offer(peer, t) })
-		}
+	common := i.common(features)
+	if len(common) == 0 || !peer.IsFull() {
+		return fmt.Errorf("%w: %v", ErrNoTransport, peer)
 	}
-	return fmt.Errorf("%w: %v", ErrNoTransport, peer)
+	return i.do(func() { i.offer(peer, common) })
 }
 
 // Disconnect ends every introduction to and link with a device.
@@ -315,8 +308,9 @@ func (i *Introducer) leave() {
 	}
 }
 
-// offer makes the initiator's half and sends the offer.
-func (i *Introducer) offer(peer jid.JID, transport Transport) {
+// offer makes the initiator's half and sends the offer: of the first transport
+// that can be had, with the others to fall back to.
+func (i *Introducer) offer(peer jid.JID, common []Transport) {
 	key := Key{peer, random(16)}
 	decision := i.config.Policy(peer)
 	if i.machine.Count(peer) >= maxPerPeer {
@@ -327,73 +321,31 @@ func (i *Introducer) offer(peer jid.JID, transport Transport) {
 		i.refused(key, Initiator, errors.New("the settings allow no direct link to this contact"))
 		return
 	}
-	h := &half{role: Initiator}
-	i.halves[key] = h
-	session, err := transport.Offer(i.params(key, decision.Addresses))
-	if err != nil {
-		delete(i.halves, key)
-		i.refused(key, Initiator, err)
+	var failures []error
+	for at, transport := range common {
+		h := &half{role: Initiator}
+		session, err := transport.Offer(i.params(key, h, decision.Addresses))
+		if err != nil {
+			failures = append(failures, err)
+			continue
+		}
+		h.session = session
+		i.halves[key] = h
+		var others []string
+		for _, t := range common[at+1:] {
+			others = append(others, t.Namespace())
+		}
+		i.report(Report{Key: key, Role: Initiator, State: Connecting})
+		i.perform(i.machine.Initiate(time.Now(), key, decision.Addresses, session.Local(), others...))
 		return
 	}
-	h.session = session
-	i.report(Report{Key: key, Role: Initiator, State: Connecting})
-	i.perform(i.machine.Initiate(time.Now(), key, decision.Addresses, session.Local()))
+	i.refused(key, Initiator, errors.Join(failures...))
 }
 
 // refused reports an attempt that ended before it began.
 func (i *Introducer) refused(key Key, role Role, err error) {
 	i.report(Report{Key: key, Role: role, State: Connecting})
 	i.report(Report{Key: key, Role: role, State: Down, Reason: Reason{Condition: jingle.FailedTransport, Err: err}})
-}
-
-func (i *Introducer) params(key Key, addresses Addresses) Params {
-	return Params{SID: key.SID, Peer: key.Peer, Addresses: addresses, Events: Events{
-		Candidates: func(n xmlstream.Node) {
-			_ = i.do(func() { i.perform(i.machine.Candidates(key, n)) })
-		},
-		Connected: func(l link.Link, path Path) {
-			if i.do(func() { i.connected(key, l, path) }) != nil {
-				l.Abort()
-			}
-		},
-		Moved: func(l link.Link, path Path) { _ = i.do(func() { i.moved(key, l, path) }) },
-		Failed: func(err error) {
-			_ = i.do(func() { i.perform(i.machine.Failed(time.Now(), key, jingle.FailedTransport, err)) })
-		},
-	}}
-}
-
-// connected takes over a link.
-func (i *Introducer) connected(key Key, l link.Link, path Path) {
-	ops, live := i.machine.Connected(time.Now(), key)
-	h := i.halves[key]
-	if !live || h == nil || len(h.links) >= maxLinks {
-		l.Abort()
-		i.perform(ops)
-		return
-	}
-	h.links = append(h.links, l)
-	i.endings.Go(func() {
-		<-l.Done()
-		_ = i.do(func() { i.linkEnded(key, h, l) })
-	})
-	i.report(Report{Key: key, Role: h.role, State: Up, Link: l, Path: path})
-	i.perform(ops)
-}
-
-// linkEnded ends the session with its last link.
-func (i *Introducer) linkEnded(key Key, h *half, l link.Link) {
-	h.links = slices.DeleteFunc(h.links, func(other link.Link) bool { return other == l })
-	if len(h.links) == 0 && i.halves[key] == h {
-		i.perform(i.machine.Ended(key, jingle.Success))
-	}
-}
-
-// moved passes on that a link takes another path.
-func (i *Introducer) moved(key Key, l link.Link, path Path) {
-	if h := i.halves[key]; h != nil && slices.Contains(h.links, l) {
-		i.report(Report{Key: key, Role: h.role, State: Moved, Link: l, Path: path})
-	}
 }
 
 // perform does what the machine decided, in order.
@@ -406,6 +358,8 @@ func (i *Introducer) perform(ops []Op) {
 			}
 		case OpAnswer:
 			i.answer(op)
+		case OpReplace:
+			i.replace(op)
 		case OpRemote:
 			i.give(op.Key, op.Remote, Session.Remote)
 		case OpInfo:
@@ -414,27 +368,6 @@ func (i *Introducer) perform(ops []Op) {
 			i.end(op)
 		}
 	}
-}
-
-// answer makes the responder's half.
-func (i *Introducer) answer(op OpAnswer) {
-	h := &half{role: Responder}
-	i.halves[op.Key] = h
-	i.report(Report{Key: op.Key, Role: Responder, State: Connecting})
-	var session Session
-	err := error(ErrNoTransport)
-	for _, t := range i.config.Transports {
-		if t.Namespace() == op.Transport {
-			session, err = t.Answer(i.params(op.Key, op.Addresses), op.Remote)
-			break
-		}
-	}
-	if err != nil {
-		i.perform(i.machine.Failed(time.Now(), op.Key, conditionOf(err), err))
-		return
-	}
-	h.session = session
-	i.perform(i.machine.Answered(time.Now(), op.Key, session.Local()))
 }
 
 // give hands an element to a half; one it cannot use ends the session.
@@ -464,69 +397,6 @@ func conditionOf(err error) string {
 		return jingle.IncompatibleParameters
 	}
 	return jingle.FailedTransport
-}
-
-// grace is how long a link may live on after the peer ended its session, so
-// that words still on their way are read.
-const grace = 2 * time.Second
-
-// end closes our half. Links that are up are closed, not cut; when the peer ends
-// the session, which it may do a moment before its last words have arrived by
-// the link, they are left to end by themselves first.
-func (i *Introducer) end(op OpEnd) {
-	h := i.halves[op.Key]
-	if h == nil {
-		return
-	}
-	delete(i.halves, op.Key)
-	down := Report{Key: op.Key, Role: h.role, State: Down, Reason: op.Reason}
-	links := slices.Clone(h.links)
-	switch {
-	case len(links) > 0 && op.Reason.Remote:
-		i.endings.Go(func() {
-			i.letEnd(links)
-			closeAll(links)
-			h.session.Close()
-			_ = i.do(func() { i.report(down) })
-		})
-		return
-	case len(links) > 0:
-		for _, l := range links {
-			_ = l.Close(nil)
-		}
-		i.endings.Go(func() {
-			closeAll(links)
-			h.session.Close()
-		})
-	case h.session != nil:
-		h.session.Close()
-	}
-	i.report(down)
-}
-
-// letEnd waits for links to end by themselves, for the time of grace in all.
-func (i *Introducer) letEnd(links []link.Link) {
-	over := time.NewTimer(grace)
-	defer over.Stop()
-	for _, l := range links {
-		select {
-		case <-l.Done():
-		case <-i.done: // Close
-			return
-		case <-over.C:
-			return
-		}
-	}
-}
-
-// closeAll closes links, each in its bounded time, and waits for their end.
-func closeAll(links []link.Link) {
-	for _, l := range links {
-		_ = l.Close(nil)
-	}
-	for _, l := range links {
-		<-l.Done()
-	}
 }
 
 func (i *Introducer) report(r Report) {

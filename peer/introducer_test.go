@@ -24,11 +24,13 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // memory is a Transport whose two halves find each other in a table.
 type memory struct {
-	mu     sync.Mutex
-	offers map[string]*memoryHalf // by sid, initiators
-	mute   bool                   // never connects
-	fail   error                  // Offer and Answer fail
-	made   []*memoryHalf
+	mu         sync.Mutex
+	offers     map[string]*memoryHalf // by sid, initiators
+	mute       bool                   // never connects
+	fail       error                  // Offer and Answer fail
+	failAnswer error                  // Answer alone fails
+	space      string                 // namespace; testTransport unless set
+	made       []*memoryHalf
 }
 
 type memoryHalf struct {
@@ -48,7 +50,17 @@ func (m *memory) Answer(p Params, remote xmlstream.Node) (Session, error) {
 	if remote.Attr("ufrag") == "" {
 		return nil, stanza.ErrBadRequest()
 	}
+	if m.failAnswer != nil {
+		return nil, m.failAnswer
+	}
 	return m.start(p, false)
+}
+
+func (m *memory) name() string {
+	if m.space != "" {
+		return m.space
+	}
+	return testTransport
 }
 
 func (m *memory) start(p Params, offer bool) (Session, error) {
@@ -59,7 +71,7 @@ func (m *memory) start(p Params, offer bool) (Session, error) {
 	}
 	h := &memoryHalf{m: m, p: p}
 	m.made = append(m.made, h)
-	p.Events.Candidates(transportNode("srflx")) // before the caller has the half
+	p.Events.Candidates(transportIn(m.name(), "srflx")) // before the caller has the half
 	if offer {
 		m.offers[p.SID] = h
 	} else {
@@ -76,11 +88,11 @@ func (h *memoryHalf) meet(other *memoryHalf) {
 	}
 	a, b := linktest.Pipe(linktest.Options{})
 	h.link, other.link = a, b
-	go h.p.Events.Connected(a, Path{Transport: testTransport})
-	go other.p.Events.Connected(b, Path{Transport: testTransport})
+	go h.p.Events.Connected(a, Path{Transport: h.m.name()})
+	go other.p.Events.Connected(b, Path{Transport: h.m.name()})
 }
 
-func (h *memoryHalf) Local() xmlstream.Node { return transportNode("host") }
+func (h *memoryHalf) Local() xmlstream.Node { return transportIn(h.m.name(), "host") }
 
 func (h *memoryHalf) Remote(n xmlstream.Node) error {
 	h.m.mu.Lock()
@@ -114,7 +126,7 @@ func (h *memoryHalf) Close() {
 func pairOf(m *memory, config Config) (a, b *Introducer, reportsA, reportsB chan Report) {
 	reportsA, reportsB = make(chan Report, 100), make(chan Report, 100)
 	m.offers = make(map[string]*memoryHalf)
-	config.Transports = []Transport{m}
+	config.Transports = append([]Transport{m}, config.Transports...)
 	if config.Policy == nil {
 		config.Policy = func(jid.JID) Decision { return Decision{Talk: true, Addresses: AllAddresses} }
 	}

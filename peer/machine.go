@@ -27,15 +27,20 @@ type Timeouts struct {
 	Offer   time.Duration // for the peer to accept; default 20 s
 	Answer  time.Duration // for our half to be made; default 10 s
 	Connect time.Duration // from acceptance to the link; default 15 s
+	// Try is Connect for a transport that the initiator can replace by another;
+	// default 15 s, never more than Connect.
+	Try time.Duration
 }
 
 type state uint8
 
 const (
-	offered   state = iota + 1 // we sent session-initiate
-	answering                  // we took one and prepare our half
-	active                     // accepted (XEP-0166 §5: ACTIVE), no link yet
-	ready                      // the link is there
+	offered    state = iota + 1 // we sent session-initiate
+	answering                   // we took one and prepare our half
+	active                      // accepted (XEP-0166 §5: ACTIVE), no link yet
+	ready                       // the link is there
+	replacing                   // our transport failed: we offer another
+	rebuilding                  // the peer offered another: we prepare our half of it
 )
 
 // session is one introduction.
@@ -43,8 +48,11 @@ type session struct {
 	key       Key
 	role      Role
 	state     state
-	transport string // namespace
-	content   string // name of our one content, made by the initiator
+	transport string   // namespace, of the half that is there or being made
+	ladder    []string // namespaces that may replace it, best first
+	tried     []string // namespaces that were given up; never tried again
+	asked     bool     // in state replacing: transport-replace was sent
+	content   string   // name of our one content, made by the initiator
 	addresses Addresses
 	born      uint64    // order of creation
 	deadline  time.Time // zero in state ready
@@ -58,8 +66,9 @@ type session struct {
 
 // pendingIQ is a request of ours that waits for its reply.
 type pendingIQ struct {
-	key    Key
-	action jingle.Action
+	key       Key
+	action    jingle.Action
+	transport string // namespace the session had then
 }
 
 // Machine is the introduction with all peers, as pure decisions: no clock, no
@@ -83,6 +92,8 @@ func NewMachine(transports []string, policy Policy, newID func() string, timeout
 	defaultTo(&timeouts.Offer, 20*time.Second)
 	defaultTo(&timeouts.Answer, 10*time.Second)
 	defaultTo(&timeouts.Connect, 15*time.Second)
+	defaultTo(&timeouts.Try, 15*time.Second)
+	timeouts.Try = min(timeouts.Try, timeouts.Connect)
 	return &Machine{
 		transports: transports, policy: policy, newID: newID, timeouts: timeouts,
 		sessions: make(map[Key]*session), pending: make(map[string]pendingIQ),
@@ -123,9 +134,11 @@ func (m *Machine) Sessions() []Key {
 }
 
 // Initiate offers a session. The sid is fresh and unguessable; local is the
-// <transport/> of our half.
-func (m *Machine) Initiate(now time.Time, key Key, addresses Addresses, local xmlstream.Node) []Op {
+// <transport/> of our half. Others are namespaces of transports that both sides
+// know besides, best first; they are tried in turn should this one fail.
+func (m *Machine) Initiate(now time.Time, key Key, addresses Addresses, local xmlstream.Node, others ...string) []Op {
 	s := m.add(key, Initiator, now)
+	s.ladder = others
 	s.state, s.deadline = offered, now.Add(m.timeouts.Offer)
 	s.transport, s.content, s.addresses = local.Name.Space, contentName, addresses
 	m.request(s, jingle.Jingle{
@@ -135,13 +148,18 @@ func (m *Machine) Initiate(now time.Time, key Key, addresses Addresses, local xm
 	return m.take()
 }
 
-// Answered accepts a session after OpAnswer: local is our half's <transport/>.
+// Answered accepts a session or another transport after OpAnswer: local is our
+// half's <transport/>.
 func (m *Machine) Answered(now time.Time, key Key, local xmlstream.Node) []Op {
 	s := m.sessions[key]
-	if s == nil || s.state != answering {
+	if s == nil || s.state != answering && s.state != rebuilding {
 		return nil
 	}
-	s.state, s.deadline = active, now.Add(m.timeouts.Connect)
+	if s.state == rebuilding {
+		m.rebuilt(now, s, local)
+		return m.take()
+	}
+	m.activate(now, s)
 	m.request(s, jingle.Jingle{
 		Action: jingle.SessionAccept, SID: key.SID, Responder: m.self,
 		Contents: []jingle.Content{s.contentWith(local)},
@@ -152,7 +170,7 @@ func (m *Machine) Answered(now time.Time, key Key, local xmlstream.Node) []Op {
 // Candidates sends candidates found meanwhile (transport-info).
 func (m *Machine) Candidates(key Key, transport xmlstream.Node) []Op {
 	s := m.sessions[key]
-	if s == nil || s.state == answering || s.infos >= maxInfo {
+	if s == nil || s.state == answering || s.state == rebuilding || s.state == replacing && !s.asked || s.infos >= maxInfo {
 		return nil
 	}
 	if s.yielded {
@@ -184,8 +202,8 @@ func (m *Machine) sendInfo(s *session, transport xmlstream.Node) {
 // end in its favour; an older link stays until its owner has moved to this one.
 func (m *Machine) Connected(now time.Time, key Key) (ops []Op, live bool) {
 	s := m.sessions[key]
-	if s == nil {
-		return nil, false
+	if s == nil || s.state == replacing || s.state == rebuilding {
+		return nil, false // by a half that was given up
 	}
 	s.state, s.deadline, s.yielded = ready, time.Time{}, false
 	for _, other := range m.ordered() {
@@ -196,11 +214,12 @@ func (m *Machine) Connected(now time.Time, key Key) (ops []Op, live bool) {
 	return m.take(), true
 }
 
-// Failed ends a session whose half of the transport failed. An error that is a
-// *stanza.Error was the peer's fault.
+// Failed takes that our half of the transport failed: another one is tried if
+// there is one, else the session ends. An error that is a *stanza.Error was the
+// peer's fault.
 func (m *Machine) Failed(now time.Time, key Key, condition string, err error) []Op {
 	if s := m.sessions[key]; s != nil {
-		m.terminate(s, Reason{Condition: condition, Err: err}, "")
+		m.failed(now, s, Reason{Condition: condition, Err: err})
 	}
 	return m.take()
 }
@@ -213,17 +232,18 @@ func (m *Machine) Ended(key Key, condition string) []Op {
 	return m.take()
 }
 
-// Tick ends the sessions whose deadline has passed.
+// Tick ends the sessions whose deadline has passed, or gives them another
+// transport.
 func (m *Machine) Tick(now time.Time) []Op {
 	for _, s := range m.ordered() {
 		if s.deadline.IsZero() || now.Before(s.deadline) {
 			continue
 		}
-		condition := jingle.Timeout
 		if s.state == active {
-			condition = jingle.FailedTransport
+			m.failed(now, s, Reason{Condition: jingle.FailedTransport})
+			continue
 		}
-		m.terminate(s, Reason{Condition: condition}, "")
+		m.terminate(s, Reason{Condition: jingle.Timeout}, "")
 	}
 	return m.take()
 }
@@ -305,7 +325,7 @@ func (m *Machine) unyield(peer jid.JID) {
 // request sends an IQ and remembers it until its reply.
 func (m *Machine) request(s *session, j jingle.Jingle) {
 	id := m.newID()
-	m.pending[id] = pendingIQ{s.key, j.Action}
+	m.pending[id] = pendingIQ{s.key, j.Action, s.transport}
 	if j.Action == jingle.SessionTerminate {
 		m.forgetTerminates()
 	}

@@ -70,6 +70,8 @@ func summary(ops []Op) []string {
 			}
 		case OpAnswer:
 			list = append(list, "ANSWER")
+		case OpReplace:
+			list = append(list, "REPLACE:"+op.Transport)
 		case OpRemote:
 			list = append(list, "REMOTE")
 		case OpInfo:
@@ -361,20 +363,7 @@ func TestPolicy(t *testing.T) {
 		key := Key{bob, "s"}
 		check := func(where string, ops []Op) {
 			t.Helper()
-			var got []string
-			for _, op := range ops {
-				if send, ok := op.(OpSend); ok {
-					for _, part := range strings.Split(send.Stanza.String(), "type='")[1:] {
-						kind, _, _ := strings.Cut(part, "'")
-						if kind != stanza.Set && kind != stanza.Result {
-							got = append(got, kind)
-						}
-					}
-				}
-			}
-			if !slices.Equal(got, test.want) {
-				t.Errorf("%+v in %s: %q went out", test.addresses, where, got)
-			}
+			shows(t, fmt.Sprintf("%+v in %s", test.addresses, where), ops, test.want...)
 		}
 		check("the offer", m.Initiate(start, key, test.addresses, all))
 		check("later candidates", m.Candidates(key, all))
@@ -386,6 +375,25 @@ func TestPolicy(t *testing.T) {
 		if inner, _ := clean.Child(testTransport, "transport"); n != len(test.want) || len(inner.Children) != n {
 			t.Errorf("%+v: %d candidates inside another transport", test.addresses, n)
 		}
+	}
+}
+
+// shows holds the kinds of the candidates that requests in ops carry.
+func shows(t *testing.T, where string, ops []Op, want ...string) {
+	t.Helper()
+	var got []string
+	for _, op := range ops {
+		if send, ok := op.(OpSend); ok {
+			for _, part := range strings.Split(send.Stanza.String(), "type='")[1:] {
+				kind, _, _ := strings.Cut(part, "'")
+				if kind != stanza.Set && kind != stanza.Result {
+					got = append(got, kind)
+				}
+			}
+		}
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("%s: %q went out", where, got)
 	}
 }
 

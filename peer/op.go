@@ -65,15 +65,23 @@ type Op interface{ op() }
 type (
 	// OpSend sends a stanza.
 	OpSend struct{ Stanza *stanza.Stanza }
-	// OpAnswer makes the responder's half of a session, and then calls
-	// Machine.Answered or Machine.Failed.
+	// OpAnswer makes the responder's half of a session, or the half that answers
+	// another transport of the peer's, and then calls Machine.Answered or
+	// Machine.Failed. A half that is there is closed before.
 	OpAnswer struct {
 		Key       Key
 		Transport string // its namespace
 		Remote    xmlstream.Node
 		Addresses Addresses
 	}
-	// OpRemote hands the answer's <transport/> to the initiator's half.
+	// OpReplace closes the half that is there, makes the offering half of another
+	// transport, and then calls Machine.Reoffer or Machine.Failed.
+	OpReplace struct {
+		Key       Key
+		Transport string // its namespace
+		Addresses Addresses
+	}
+	// OpRemote hands the answer's <transport/> to the half that offered it.
 	OpRemote struct {
 		Key    Key
 		Remote xmlstream.Node
@@ -90,11 +98,12 @@ type (
 	}
 )
 
-func (OpSend) op()   {}
-func (OpAnswer) op() {}
-func (OpRemote) op() {}
-func (OpInfo) op()   {}
-func (OpEnd) op()    {}
+func (OpSend) op()    {}
+func (OpAnswer) op()  {}
+func (OpReplace) op() {}
+func (OpRemote) op()  {}
+func (OpInfo) op()    {}
+func (OpEnd) op()     {}
 
 // terminate is the payload of a session-terminate.
 func terminate(sid string, r Reason, alternative string) jingle.Jingle {

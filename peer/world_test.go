@@ -28,6 +28,8 @@ type world struct {
 	wires   [2][]*stanza.Stanza // to side i, in the order of sending
 	answers map[string]int      // deliveries of a request minus replies to it
 	sent    int
+	ladder  []string        // transports of both, best first; testTransport alone unless set
+	broken  map[string]bool // transports that never connect
 }
 
 type side struct {
@@ -46,19 +48,25 @@ type side struct {
 type fakeHalf struct {
 	key      Key
 	role     Role
-	knows    bool // the other half
-	reported bool // Connected
+	space    string // namespace of the transport
+	failed   bool   // reported
+	knows    bool   // the other half
+	reported bool   // Connected
 	trickled int
 }
 
 func newWorld(t testing.TB, aliceOffers, bobOffers []string, trickle int) *world {
-	w := &world{t: t, now: time.Unix(1e9, 0), answers: make(map[string]int)}
+	return newLadderWorld(t, aliceOffers, bobOffers, trickle, []string{testTransport}, nil)
+}
+
+func newLadderWorld(t testing.TB, aliceOffers, bobOffers []string, trickle int, ladder []string, broken map[string]bool) *world {
+	w := &world{t: t, now: time.Unix(1e9, 0), answers: make(map[string]int), ladder: ladder, broken: broken}
 	for i, self := range []jid.JID{alice, bob} {
 		s := &side{w: w, index: i, self: self, halves: make(map[string]*fakeHalf), ended: make(map[string]Reason), trickle: trickle}
 		s.toStart = [][]string{aliceOffers, bobOffers}[i]
 		newID := func() string { s.ids++; return fmt.Sprintf("%s%d", s.self.Local(), s.ids) }
 		policy := func(jid.JID) Decision { return Decision{Talk: true, Addresses: AllAddresses} }
-		s.machine = NewMachine([]string{testTransport}, policy, newID, Timeouts{})
+		s.machine = NewMachine(ladder, policy, newID, Timeouts{})
 		s.machine.SetSelf(self)
 		w.sides[i] = s
 	}
@@ -68,9 +76,13 @@ func newWorld(t testing.TB, aliceOffers, bobOffers []string, trickle int) *world
 func (s *side) other() *side { return s.w.sides[1-s.index] }
 
 func transportNode(candidates ...string) xmlstream.Node {
-	n := xmlstream.NewNode(testTransport, "transport", xmlstream.A("ufrag", "x"))
+	return transportIn(testTransport, candidates...)
+}
+
+func transportIn(space string, candidates ...string) xmlstream.Node {
+	n := xmlstream.NewNode(space, "transport", xmlstream.A("ufrag", "x"))
 	for _, kind := range candidates {
-		n = n.With(xmlstream.NewNode(testTransport, "candidate", xmlstream.A("type", kind)))
+		n = n.With(xmlstream.NewNode(space, "candidate", xmlstream.A("type", kind)))
 	}
 	return n
 }
@@ -90,8 +102,11 @@ func (s *side) do(ops []Op) {
 			s.w.wires[1-s.index] = append(s.w.wires[1-s.index], iq)
 		case OpAnswer:
 			delete(s.ended, op.Key.SID) // an offer repeated after its end begins anew
-			s.halves[op.Key.SID] = &fakeHalf{key: op.Key, role: Responder, knows: true}
-			s.do(s.machine.Answered(s.w.now, op.Key, transportNode("host")))
+			s.halves[op.Key.SID] = &fakeHalf{key: op.Key, role: Responder, space: op.Transport, knows: true}
+			s.do(s.machine.Answered(s.w.now, op.Key, transportIn(op.Transport, "host")))
+		case OpReplace:
+			s.halves[op.Key.SID] = &fakeHalf{key: op.Key, space: op.Transport}
+			s.do(s.machine.Reoffer(s.w.now, op.Key, transportIn(op.Transport, "host")))
 		case OpRemote:
 			s.halves[op.Key.SID].knows = true
 		case OpInfo:
@@ -143,8 +158,8 @@ func (w *world) actions(inOrder bool) []action {
 				if s.machine.Live(key.Peer) {
 					return
 				}
-				s.halves[key.SID] = &fakeHalf{key: key, role: Initiator}
-				s.do(s.machine.Initiate(w.now, key, AllAddresses, transportNode("host")))
+				s.halves[key.SID] = &fakeHalf{key: key, role: Initiator, space: w.ladder[0]}
+				s.do(s.machine.Initiate(w.now, key, AllAddresses, transportIn(w.ladder[0], "host"), w.ladder[1:]...))
 			}})
 		}
 		list = append(list, s.transportActions()...)
@@ -162,14 +177,20 @@ func (s *side) transportActions() []action {
 		if h.trickled < s.trickle {
 			list = append(list, action{"trickle", func() {
 				h.trickled++
-				s.do(s.machine.Candidates(key, transportNode("srflx")))
+				s.do(s.machine.Candidates(key, transportIn(h.space, "srflx")))
 			}})
 		}
 		peer := s.other().halves[key.SID]
 		if h.reported && peer == nil {
 			list = append(list, action{"the link ends", func() { s.do(s.machine.Ended(key, "success")) }})
 		}
-		if !h.reported && h.knows && peer != nil && peer.knows {
+		if !h.failed && h.knows && s.w.broken[h.space] {
+			list = append(list, action{fmt.Sprintf("the transport of %v fails", s.self), func() {
+				h.failed = true
+				s.do(s.machine.Failed(s.w.now, key, "failed-transport", nil))
+			}})
+		}
+		if !h.reported && !s.w.broken[h.space] && h.knows && peer != nil && peer.knows && peer.space == h.space {
 			list = append(list, action{fmt.Sprintf("%v connects", s.self), func() {
 				h.reported = true
 				ops, live := s.machine.Connected(s.w.now, key)
