@@ -109,18 +109,23 @@ func (a Addresses) Allows(kind string) bool {
 	return false
 }
 
-// strip removes the candidates that may not be shown from a <transport/>. It is
-// the second fence: transports do not gather them in the first place.
+// strip removes what may not be shown from a <transport/>: candidates, the
+// addresses that candidates tell for diagnosis, and those of <reach/>. It is the
+// second fence: transports do not put them there in the first place.
 func (a Addresses) strip(transport xmlstream.Node) (clean xmlstream.Node, candidates int) {
 	clean = transport
 	clean.Children = nil
 	for _, c := range transport.Children {
-		if c.Name.Local == "candidate" {
+		switch {
+		case c.Name.Local == "candidate":
 			if !a.Allows(c.Attr("type")) {
 				continue
 			}
+			c = a.unrelated(c)
 			candidates++
-		} else if _, wrapped := c.Child(c.Name.Space, "candidate"); wrapped || c.Name.Local == "transport" {
+		case c.Name == (xmlstream.Name{Space: reach.NS, Local: "reach"}):
+			c = a.unaddressed(c)
+		default:
 			// Data channels wrap one transport in another.
 			inner, n := a.strip(c)
 			c, candidates = inner, candidates+n
@@ -128,6 +133,31 @@ func (a Addresses) strip(transport xmlstream.Node) (clean xmlstream.Node, candid
 		clean.Children = append(clean.Children, c)
 	}
 	return clean, candidates
+}
+
+// unrelated takes the related address off a candidate (RFC 8839 §5.1): that of a
+// reflexive one is of this machine, that of a relayed one of its router.
+func (a Addresses) unrelated(candidate xmlstream.Node) xmlstream.Node {
+	if a.Host && a.Reflexive {
+		return candidate
+	}
+	attributes := candidate.Attrs
+	candidate.Attrs = nil
+	for _, attribute := range attributes {
+		if local := attribute.Name.Local; local != "rel-addr" && local != "rel-port" {
+			candidate.Attrs = append(candidate.Attrs, attribute)
+		}
+	}
+	return candidate
+}
+
+// unaddressed takes the addresses out of <reach/>.
+func (a Addresses) unaddressed(n xmlstream.Node) xmlstream.Node {
+	r, err := reach.Parse(n)
+	if err != nil || a.Host && a.Reflexive {
+		return n
+	}
+	return r.WithoutAddresses().Node()
 }
 
 // Decision is what the user's settings say about one peer.

@@ -2,6 +2,7 @@ package codectest
 
 import (
 	"errors"
+	"net/netip"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -67,6 +68,7 @@ func equal(t *testing.T, what string, want, got any) {
 // Options compare addresses and stanzas by what they say.
 var Options = []cmp.Option{
 	cmp.Comparer(func(a, b jid.JID) bool { return a == b }),
+	cmp.Comparer(func(a, b netip.AddrPort) bool { return a == b }),
 	cmp.Comparer(func(a, b *stanza.Stanza) bool {
 		if a == nil || b == nil {
 			return a == b
