@@ -15,11 +15,11 @@ import (
 type headlessCommand struct {
 	Account string `arg:"" help:"The address to sign in with, such as alice@localhost. What follows a slash begins the name of this session: alice@localhost/kitchen."`
 	passwordFlag
-	Server       string `placeholder:"HOST:PORT" help:"Connect here instead of asking DNS for the account's domain."`
+	Server       string `placeholder:"HOST[:PORT]" help:"Connect here instead of asking DNS for the account's domain."`
 	CA           string `name:"ca" type:"existingfile" placeholder:"FILE" help:"Trust the certificates in this PEM file instead of the system's."`
 	Insecure     bool   `help:"Accept any certificate. For tests: whoever sits in between can read and change everything."`
 	Data         string `placeholder:"DIR" help:"Directory for messages and what waits to be sent. Default: godwit in the user's data directory."`
-	Transport    string `default:"tcp" enum:"tcp,tls" help:"tcp (STARTTLS) or tls (from the first byte)."`
+	Transport    string `default:"auto" enum:"auto,tcp,tls" help:"auto (what DNS or the port says, and TLS on port 443 where nothing else gets through), tcp (STARTTLS) or tls (TLS from the first byte)."`
 	Route        string `default:"auto" enum:"auto,direct,server" help:"How messages go: auto, direct (only ever to the contact's device) or server."`
 	ShareAddress string `default:"chats" enum:"contacts,chats,never" help:"Who may learn this device's addresses: contacts, chats (contacts you talk to) or never."`
 	LogLevel     string `default:"warn" enum:"debug,info,warn,error" help:"debug, info, warn or error. Logs go to standard error."`
@@ -58,10 +58,7 @@ func (c *headlessCommand) Run(ctx context.Context, s streams) error {
 			return err
 		}
 	}
-	mode := tcp.StartTLS
-	if c.Transport == "tls" {
-		mode = tcp.DirectTLS
-	}
+	mode := map[string]tcp.Mode{"auto": tcp.Any, "tcp": tcp.StartTLS, "tls": tcp.DirectTLS}[c.Transport]
 	rc, err := newClient(ctx, clientOptions{
 		account: account, password: password, server: c.Server, mode: mode, ca: c.CA, insecure: c.Insecure, data: data,
 		route: path.Route(c.Route), share: client.Share(c.ShareAddress), device: hostname(), log: log,

@@ -24,6 +24,7 @@ type target struct {
 	host   string
 	port   uint16
 	direct bool // TLS from the first byte
+	rescue bool // nobody said so: it must agree to XMPP, and has its turn last
 
 	priority, weight uint16
 }
@@ -38,8 +39,8 @@ var ErrNoService = errors.New("tcp: the domain offers no XMPP service to clients
 const maxTargets = 16
 
 // lookup finds the ways to reach a domain, in the order to try them: SRV
-// records of both services as one set (XEP-0368 §3), or port 5222 of the
-// domain itself when there are none or DNS fails (RFC 6120 §3.2.2).
+// records of both services as one set (XEP-0368 §3). It is empty when there are
+// none or DNS fails; then the domain itself is the host (RFC 6120 §3.2.2).
 func lookup(ctx context.Context, r Resolver, domain string, random func(n int) int) ([]target, error) {
 	services := [...]struct {
 		name   string
@@ -63,13 +64,13 @@ func lookup(ctx context.Context, r Resolver, domain string, random func(n int) i
 		records += len(found[i])
 		for _, rr := range found[i] {
 			if host := strings.TrimSuffix(rr.Target, "."); host != "" {
-				all = append(all, target{host, rr.Port, s.direct, rr.Priority, rr.Weight})
+				all = append(all, target{host: host, port: rr.Port, direct: s.direct, priority: rr.Priority, weight: rr.Weight})
 			}
 		}
 	}
 	switch {
 	case records == 0:
-		return []target{{host: domain, port: 5222}}, nil
+		return nil, nil
 	case len(all) == 0:
 		return nil, ErrNoService
 	}

@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"net"
 	"slices"
+	"strings"
 	"testing"
-	"time"
 
 	"pgregory.net/rapid"
 )
@@ -35,7 +35,7 @@ func TestLookup(t *testing.T) {
 		want []string
 		err  error
 	}{
-		{"no records: the domain itself (RFC 6120 §3.2.2)", zone{}, []string{"b.example:5222"}, nil},
+		{"no records: the domain itself (RFC 6120 §3.2.2)", zone{}, nil, nil},
 		{"one record", zone{plain: {srv("x", 5299, 0, 0)}}, []string{"x:5299"}, nil},
 		{"priorities go across both services (XEP-0368 §3)",
 			zone{plain: {srv("p1", 1, 1, 0), srv("p3", 3, 3, 0)}, direct: {srv("d2", 2, 2, 0)}},
@@ -117,16 +117,68 @@ func TestOrderFollowsWeights(t *testing.T) {
 	}
 }
 
-func TestFixed(t *testing.T) {
-	for server, want := range map[string]string{
-		"b.example": "b.example:5222", "b.example:99": "b.example:99", "[::1]:99": "[::1]:99", "[::1]": "[::1]:5222",
-		"::1": "[::1]:5222", "192.0.2.1": "192.0.2.1:5222",
-		"b.example:": "b.example:5222", "b.example:0": "", "b.example:x": "", "b.example:70000": "", "a:b:c": "",
+func TestTargets(t *testing.T) {
+	const plain, direct = "_xmpp-client._tcp.b.example", "_xmpps-client._tcp.b.example"
+	both := zone{plain: {srv("p", 5299, 1, 0)}, direct: {srv("d", 5298, 2, 0)}}
+	many := zone{plain: {srv("p1", 1, 1, 0), srv("p2", 1, 2, 0), srv("p3", 1, 3, 0)}}
+	for _, tt := range []struct {
+		why    string
+		zone   zone
+		server string
+		mode   Mode
+		want   string // empty: an error
+	}{
+		{"nothing is known: the usual ports, then 443", nil, "", Any, "b.example:5222 b.example:5223d b.example:443r"},
+		{"STARTTLS only", nil, "", StartTLS, "b.example:5222"},
+		{"direct TLS only", nil, "", DirectTLS, "b.example:5223d b.example:443r"},
+		{"DNS says, then 443 of its hosts and of the domain", both, "", Any, "p:5299 d:5298d p:443r d:443r b.example:443r"},
+		{"DNS says, STARTTLS only", both, "", StartTLS, "p:5299"},
+		{"DNS says, direct TLS only", both, "", DirectTLS, "d:5298d d:443r b.example:443r"},
+		{"443 on three hosts at most", many, "", Any, "p1:1 p2:1 p3:1 p1:443r p2:443r b.example:443r"},
+		{"443 that DNS names is not tried twice, and its word is enough", zone{direct: {srv("d", 443, 0, 0)}}, "", Any, "d:443d b.example:443r"},
+		{"records of the other kind only", zone{plain: {srv("p", 1, 0, 0)}}, "", DirectTLS, "b.example:5223d b.example:443r"},
+		{"a dot: there is no service, nowhere", zone{plain: {{Target: "."}}}, "", Any, ""},
+		{"a host without a port", both, "h.example", Any, "h.example:5222 h.example:5223d h.example:443r"},
+		{"a host with an empty port", nil, "h.example:", DirectTLS, "h.example:5223d h.example:443r"},
+		{"a host and port is that and nothing else", both, "h.example:99", Any, "h.example:99"},
+		{"with direct TLS", nil, "h.example:99", DirectTLS, "h.example:99d"},
+		{"443 is for TLS", nil, "h.example:443", Any, "h.example:443d"},
+		{"5223 too", nil, "h.example:5223", Any, "h.example:5223d"},
+		{"unless STARTTLS is asked for", nil, "h.example:443", StartTLS, "h.example:443"},
+		{"an address", nil, "[::1]:99", Any, "[::1]:99"},
+		{"an address without a port", nil, "[::1]", StartTLS, "[::1]:5222"},
+		{"and without brackets", nil, "::1", StartTLS, "[::1]:5222"},
+		{"IPv4", nil, "192.0.2.1", Any, "192.0.2.1:5222 192.0.2.1:5223d 192.0.2.1:443r"},
+		{"port 0", nil, "b.example:0", Any, ""},
+		{"no number", nil, "b.example:x", Any, ""},
+		{"no port", nil, "b.example:70000", Any, ""},
+		{"too many colons", nil, "a:b:c", Any, ""},
 	} {
-		got, err := fixed(server, false)
-		if (err != nil) != (want == "") || (err == nil && got.address() != want) {
-			t.Errorf("%q is %v, %v", server, got.address(), err)
-		}
+		t.Run(tt.why, func(t *testing.T) {
+			d := Dialer{Server: tt.server, Mode: tt.mode, Resolver: tt.zone}
+			all, err := d.targets(t.Context(), "b.example")
+			if (err != nil) != (tt.want == "") {
+				t.Fatal(err)
+			}
+			var got []string
+			for _, g := range all {
+				s := g.address()
+				switch {
+				case g.rescue && g.direct:
+					s += "r"
+				case g.direct:
+					s += "d"
+				}
+				got = append(got, s)
+			}
+			if err == nil && strings.Join(got, " ") != tt.want {
+				t.Errorf("got  %q\nwant %q", strings.Join(got, " "), tt.want)
+			}
+		})
+	}
+	d := Dialer{}
+	if all, err := d.targets(t.Context(), "::1"); err != nil || len(all) != 3 || all[0].address() != "[::1]:5222" {
+		t.Errorf("a domain that is an address: %v, %v", all, err)
 	}
 }
 
@@ -136,51 +188,6 @@ func TestASCIIDomain(t *testing.T) {
 	} {
 		if got, err := asciiDomain(domain); err != nil || got != want {
 			t.Errorf("%q is %q, %v", domain, got, err)
-		}
-	}
-}
-
-// The first target that works is taken; what the others said is told only when
-// none does.
-func TestDialFallsBack(t *testing.T) {
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer ln.Close()
-	var asked []string
-	d := Dialer{
-		Resolver: zone{"_xmpp-client._tcp.b.example": {srv("dead", 1, 1, 0), srv("slow", 2, 2, 0), srv("live", 3, 3, 0)}},
-		Attempt:  20 * time.Millisecond,
-		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
-			asked = append(asked, address)
-			switch address {
-			case "live:3":
-				return net.Dial("tcp", ln.Addr().String())
-			case "slow:2":
-				<-ctx.Done()
-				return nil, ctx.Err()
-			}
-			return nil, errors.New("refused for the test")
-		},
-	}
-	l, err := d.Dial(context.Background(), "b.example")
-	if err != nil {
-		t.Fatal(err)
-	}
-	l.Abort()
-	<-l.Done()
-	if want := []string{"dead:1", "slow:2", "live:3"}; !slices.Equal(asked, want) {
-		t.Errorf("asked %q", asked)
-	}
-	d.Resolver = zone{"_xmpp-client._tcp.b.example": {srv("dead", 1, 1, 0), srv("slow", 2, 2, 0)}}
-	_, err = d.Dial(context.Background(), "b.example")
-	if !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("all dead: %v", err)
-	}
-	for _, domain := range []string{"", "a b", "-x.example", string(make([]byte, 300))} {
-		if _, err := d.Dial(context.Background(), domain); err == nil {
-			t.Errorf("domain %q was dialled", domain)
 		}
 	}
 }
