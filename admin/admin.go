@@ -31,6 +31,10 @@ type Source struct {
 	SignIns func() SignInFailures
 	// STUN returns totals of the STUN server; nil when there is none.
 	STUN func() STUN
+	// TURN returns totals of the relay; nil when there is none.
+	TURN func() TURN
+	// Shared returns totals of the port that several protocols share; nil when there is none.
+	Shared func() Shared
 	// Removed is called when an account was removed from the store by another process.
 	Removed func(jid.JID)
 	// Changed is called when the sessions of an account shall end because another process changed its password.
@@ -49,6 +53,25 @@ type SignInFailures struct {
 // STUN is what the STUN server counted.
 type STUN struct {
 	Requests, Answered, Limited, Malformed uint64
+}
+
+// TURN is what the relay counted.
+type TURN struct {
+	Live, Users           int    // allocations now, and accounts that have some
+	Allocations           uint64 // made
+	BytesIn, BytesOut     uint64 // payload relayed from peers, and to peers
+	PacketsIn, PacketsOut uint64
+	Challenged            uint64 // requests without credentials
+	Errors                uint64 // datagrams the system did not send or receive
+	// Refused are requests refused and datagrams dropped, by reason.
+	Refused map[string]uint64
+}
+
+// Shared is what the shared port counted.
+type Shared struct {
+	Pending int64             // connections that have not said yet what they are
+	Served  map[string]uint64 // handed to their protocol, by protocol
+	Closed  map[string]uint64 // closed before that, by reason
 }
 
 // Surface serves HTTP. Its fields are constant.

@@ -56,8 +56,14 @@ func start(t *testing.T, change func(*server.Config)) *surface {
 	}
 	s := &surface{}
 	s.Surface, err = admin.New(admin.Source{
-		Server:  srv,
-		STUN:    func() admin.STUN { return admin.STUN{Requests: 7} },
+		Server: srv,
+		STUN:   func() admin.STUN { return admin.STUN{Requests: 7} },
+		TURN: func() admin.TURN {
+			return admin.TURN{Live: 2, BytesIn: 10, BytesOut: 11, PacketsIn: 12, PacketsOut: 13, Refused: map[string]uint64{"quota": 4, "address": 5}}
+		},
+		Shared: func() admin.Shared {
+			return admin.Shared{Pending: 6, Served: map[string]uint64{"xmpp": 8}, Closed: map[string]uint64{"slow": 9}}
+		},
 		SignIns: func() admin.SignInFailures { return admin.SignInFailures{Wrong: 3, Limited: 2, Others: 1} },
 		Removed: func(who jid.JID) { s.told = append(s.told, "removed "+who.String()) },
 		Changed: func(who jid.JID) { s.told = append(s.told, "changed "+who.String()) },
@@ -130,7 +136,7 @@ func TestMetrics(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	named := regexp.MustCompile(`(?:counter|gauge)\("([a-z_]+)"`).FindAllSubmatch(source, -1)
+	named := regexp.MustCompile(`(?:counter|gauge|newByWord)\("([a-z_]+)"`).FindAllSubmatch(source, -1)
 	if len(named) < 20 {
 		t.Fatalf("only %d metrics were found in metrics.go", len(named))
 	}
@@ -146,7 +152,11 @@ func TestMetrics(t *testing.T) {
 		}
 	}
 	for _, want := range []string{`godwit_sign_in_failures_total{reason="wrong"} 3`, `godwit_sign_in_failures_total{reason="limited"} 2`,
-		`godwit_sign_in_failures_total{reason="other"} 1`, "godwit_stun_requests_total 7", "godwit_sessions 0", "go_goroutines", "process_resident_memory_bytes"} {
+		`godwit_sign_in_failures_total{reason="other"} 1`, "godwit_stun_requests_total 7", "godwit_turn_allocations 2",
+		`godwit_turn_bytes_total{direction="in"} 10`, `godwit_turn_bytes_total{direction="out"} 11`, `godwit_turn_packets_total{direction="in"} 12`,
+		`godwit_turn_packets_total{direction="out"} 13`, `godwit_turn_refused_total{reason="quota"} 4`, `godwit_turn_refused_total{reason="address"} 5`,
+		"godwit_shared_pending 6", `godwit_shared_connections_total{protocol="xmpp"} 8`, `godwit_shared_closed_total{reason="slow"} 9`,
+		"godwit_sessions 0", "go_goroutines", "process_resident_memory_bytes"} {
 		if !strings.Contains(body, want) {
 			t.Errorf("no %s", want)
 		}

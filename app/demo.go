@@ -122,8 +122,9 @@ func (d *demo) close() error {
 func (d *demo) startServer(ctx context.Context) error {
 	d.serve = serveCommand{
 		Data: filepath.Join(d.dir, "server"), Domain: "localhost",
-		ListenC2S: "127.0.0.1:0", ListenC2STLS: "off", ListenSTUN: "127.0.0.1:0", ListenAdmin: "off",
-		Introduce: "contacts", ArchiveDefault: "always",
+		ListenC2S: "127.0.0.1:0", ListenC2STLS: "off", ListenShared: "off", ListenSTUN: "127.0.0.1:0", ListenSTUN2: "off", ListenTURN: "off", ListenAdmin: "off",
+		STUNAddresses: "off",
+		Introduce:     "contacts", ArchiveDefault: "always",
 		MaxConnections: 100, MaxPerAddress: 100, MaxSessions: 20, MaxContacts: 100, MaxInbox: 100,
 		ResumeTimeout: time.Minute, HandshakeLimit: 10 * time.Second,
 	}
@@ -181,7 +182,7 @@ func (d *demo) join(ctx context.Context, who jid.JID, password string) (*actor, 
 	rc, err := newClient(ctx, clientOptions{
 		account: who, password: password, server: d.addr, mode: tcp.StartTLS, ca: d.node.cert.cert,
 		data: filepath.Join(d.dir, name), device: name + "'s laptop", log: d.log.With("client", name),
-		firewall: func(from netip.AddrPort) bool { return !d.cut.Load() || from.Port() == d.node.stunPort },
+		firewall: func(from netip.AddrPort) bool { return !d.cut.Load() || from.Port() == d.node.places.stun },
 	})
 	if err != nil {
 		return nil, err

@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"sync"
@@ -20,7 +21,7 @@ import (
 	"godwit/server"
 	"godwit/store/sqlite"
 	"godwit/stream"
-	"godwit/xep/extdisco"
+	"godwit/tcpmux"
 	"godwit/xep/version"
 )
 
@@ -37,7 +38,9 @@ type node struct {
 	guard  *guard
 	cert   *certificate
 	server *server.Server
-	stun   *relay.Server
+	relay  *relay.Server // STUN, and TURN unless that is off; nil without both
+	mux    *tcpmux.Mux   // the shared port; nil without
+	web    *http.Server  // what it serves over HTTPS
 	admin  *admin.Surface
 
 	listeners []io.Closer // of clients, closed first
@@ -46,8 +49,7 @@ type node struct {
 	failed    chan error // a listener that ended by itself
 	running   sync.WaitGroup
 	domain    string
-	stunPort  uint16
-	stunUDP   bool
+	places    places // of STUN and TURN
 }
 
 func program() version.Version { return version.Version{Name: "Godwit", Version: Version} }
@@ -73,7 +75,10 @@ func (n *node) listen(ctx context.Context, c *serveCommand, st server.Store) err
 		n.announce(l.name, listener.Addr())
 		n.run(func() error { return n.accept(l.name, listener) })
 	}
-	if err := n.listenSTUN(ctx, c.ListenSTUN); err != nil {
+	if err := n.listenRelay(ctx, c); err != nil {
+		return err
+	}
+	if err := n.listenShared(ctx, c, connections, refused); err != nil {
 		return err
 	}
 	return n.listenAdmin(ctx, c, st)
@@ -106,71 +111,13 @@ func (n *node) accept(name string, l *tcp.Listener) error {
 	}
 }
 
-// listenSTUN opens STUN on UDP and on the same port of TCP.
-func (n *node) listenSTUN(ctx context.Context, address string) error {
-	if address == "off" {
-		return nil
-	}
-	udp, both, err := listenUDPAndTCP(ctx, address)
-	if err != nil {
-		return listenError("stun", address, err)
-	}
-	_, port := splitPort(udp.LocalAddr())
-	n.stun = relay.New(relay.Config{Logger: n.log})
-	n.stunPort, n.stunUDP = port, true
-	n.announce("stun", udp.LocalAddr())
-	ended := func(err error) error {
-		if errors.Is(err, relay.ErrClosed) {
-			return nil
-		}
-		return err
-	}
-	n.run(func() error { return ended(n.stun.ServeUDP(udp)) })
-	n.run(func() error { return ended(n.stun.ServeTCP(both)) })
-	return nil
-}
-
-// listenUDPAndTCP opens both on one port. A port that the system picked for UDP may be taken on TCP; then it picks another.
-func listenUDPAndTCP(ctx context.Context, address string) (udp net.PacketConn, tcp net.Listener, err error) {
-	host, port, err := net.SplitHostPort(address)
-	if err != nil {
-		return nil, nil, err
-	}
-	tries := 1
-	if port == "0" {
-		tries = 20
-	}
-	var lc net.ListenConfig
-	for range tries {
-		if udp, err = lc.ListenPacket(ctx, "udp", address); err != nil {
-			return nil, nil, err
-		}
-		_, picked := splitPort(udp.LocalAddr())
-		if tcp, err = lc.Listen(ctx, "tcp", net.JoinHostPort(host, fmt.Sprint(picked))); err == nil {
-			return udp, tcp, nil
-		}
-		udp.Close()
-	}
-	return nil, nil, err
-}
-
-// services are announced by XEP-0215.
-func (n *node) services() []extdisco.Service {
-	if !n.stunUDP {
-		return nil
-	}
-	return []extdisco.Service{
-		{Type: extdisco.STUN, Host: n.domain, Port: n.stunPort, Transport: "udp"},
-		{Type: extdisco.STUN, Host: n.domain, Port: n.stunPort, Transport: "tcp"},
-	}
-}
-
 func (n *node) listenAdmin(ctx context.Context, c *serveCommand, st server.Store) error {
 	src := admin.Source{
 		Server:  n.server,
 		SignIns: n.guard.totals,
 		Removed: n.server.AccountRemoved,
 		Changed: func(who jid.JID) {
+			n.withdraw(who)
 			n.server.Accounts.EndSessions(who, &stream.Error{Condition: stream.Reset, Text: "the password was changed"})
 		},
 		Ready: func(ctx context.Context) error {
@@ -178,12 +125,8 @@ func (n *node) listenAdmin(ctx context.Context, c *serveCommand, st server.Store
 			return err
 		},
 	}
-	if n.stun != nil {
-		src.STUN = func() admin.STUN {
-			t := n.stun.Stats()
-			return admin.STUN{Requests: t.Requests, Answered: t.Answered, Limited: t.Limited, Malformed: t.Malformed}
-		}
-	}
+	n.countRelay(&src)
+	n.countShared(&src)
 	var err error
 	if n.admin, err = admin.New(src, n.log); err != nil {
 		return err
@@ -255,8 +198,11 @@ func (n *node) stop(timeout time.Duration) error {
 			errs = append(errs, fmt.Errorf("not every connection ended in time: %w", err))
 		}
 	}
-	if n.stun != nil {
-		n.stun.Close()
+	if n.web != nil {
+		n.web.Close()
+	}
+	if n.relay != nil {
+		n.relay.Close()
 	}
 	if n.admin != nil {
 		n.admin.Close()

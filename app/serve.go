@@ -34,8 +34,21 @@ type serveCommand struct {
 
 	ListenC2S    string `name:"listen-c2s" toml:"listen.c2s" default:":5222" placeholder:"ADDRESS" help:"Clients with STARTTLS. \"off\" disables a listener, port 0 picks one."`
 	ListenC2STLS string `name:"listen-c2s-tls" toml:"listen.c2s-tls" default:":5223" placeholder:"ADDRESS" help:"Clients with TLS from the first byte (XEP-0368)."`
+	ListenShared string `name:"listen-shared" toml:"listen.shared" default:"auto" placeholder:"ADDRESS" help:"One TCP port for clients, TURN and HTTPS together, told apart by their first bytes and ALPN, for networks that let only port 443 out. auto is :443 where that can be had; an address that is given must be."`
 	ListenSTUN   string `name:"listen-stun" toml:"listen.stun" default:":3478" placeholder:"ADDRESS" help:"STUN over UDP and TCP, by which clients learn how they look from outside."`
+	ListenSTUN2  string `name:"listen-stun-alternate" toml:"listen.stun-alternate" default:"auto" placeholder:"ADDRESS" help:"A second port for STUN over UDP, by which clients learn what kind of router they are behind (RFC 5780). auto is the port after STUN's where that can be had."`
+	ListenTURN   string `name:"listen-turn" toml:"listen.turn" default:"auto" placeholder:"ADDRESS" help:"TURN over UDP and TCP, which relays between clients that have no direct path. auto is the same port as STUN."`
 	ListenAdmin  string `name:"listen-admin" toml:"listen.admin" default:"127.0.0.1:5280" placeholder:"ADDRESS" help:"Metrics and health over HTTP. Keep it on loopback or a private network."`
+
+	STUNAddresses string `name:"stun-addresses" toml:"stun.addresses" default:"auto" placeholder:"ADDRESSES" help:"Two IPv4 addresses of this machine, with a comma between, for STUN to answer from: with a second one clients learn their router's whole behaviour. auto takes them where the machine has two public ones, off takes none."`
+
+	TURNPublic      string        `name:"turn-public" toml:"turn.public" placeholder:"ADDRESSES" help:"Under which addresses the world reaches this machine, with commas between, if they are not its own: behind a router that translates addresses, in a container. PUBLIC, or PUBLIC=OWN for one of several."`
+	TURNPorts       string        `name:"turn-ports" toml:"turn.ports" default:"49152-65535" placeholder:"FIRST-LAST" help:"UDP ports that TURN relays from."`
+	TURNAllow       string        `name:"turn-allow" toml:"turn.allow" placeholder:"RANGES" help:"Networks that TURN may relay to although they are not public, such as 10.1.0.0/16, with commas between. Without any it relays to public addresses only."`
+	TURNPerAccount  int           `name:"turn-allocations-per-account" toml:"turn.allocations-per-account" default:"10" number:"1" placeholder:"N" help:"Relayed addresses at once of one account."`
+	TURNAllocations int           `name:"turn-allocations" toml:"turn.allocations" default:"4096" number:"1" placeholder:"N" help:"Relayed addresses at once of all."`
+	TURNBandwidth   int           `name:"turn-bandwidth" toml:"turn.bandwidth" default:"8192" number:"1" placeholder:"KIB" help:"How much one account may relay in each direction, in KiB a second. 0 is no limit."`
+	TURNCredentials time.Duration `name:"turn-credentials" toml:"turn.credentials" default:"12h" placeholder:"DURATION" help:"How long credentials for TURN serve to begin with."`
 
 	TLSCert string `name:"tls-cert" toml:"tls.cert" placeholder:"FILE" help:"Certificate chain in PEM. Without one the server makes its own and keeps it in the data directory. Read again on SIGHUP."`
 	TLSKey  string `name:"tls-key" toml:"tls.key" placeholder:"FILE" help:"The certificate's key in PEM."`
@@ -193,6 +206,7 @@ func (c *serveCommand) serverConfig(domain jid.JID, st server.Store, n *node, lo
 		},
 		HandshakeLimit: c.HandshakeLimit,
 		Services:       n.services,
+		Removed:        n.withdraw,
 	}
 }
 

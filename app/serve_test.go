@@ -33,13 +33,13 @@ func TestFirstStart(t *testing.T) {
 		}
 		names = append(names, f[1])
 	}
-	if !slices.Equal(names, []string{"c2s", "c2s-tls", "stun", "admin"}) || s.lines[len(s.lines)-1] != "ready" {
+	if !slices.Equal(names, []string{"c2s", "c2s-tls", "stun", "stun-alternate", "turn", "shared", "admin"}) || s.lines[len(s.lines)-1] != "ready" {
 		t.Errorf("standard output: %q", s.lines)
 	}
 	if !strings.Contains(s.stderr(), "godwit user add --data '"+data+"' alice@localhost") {
 		t.Errorf("no advice that can be pasted into a shell in %s", s.stderr())
 	}
-	for file, mode := range map[string]os.FileMode{"control.sock": 0o600, "key.pem": 0o600, "server.lock": 0o600, "cert.pem": 0o644} {
+	for file, mode := range map[string]os.FileMode{"control.sock": 0o600, "key.pem": 0o600, "server.lock": 0o600, "turn.secret": 0o600, "cert.pem": 0o644} {
 		if info, err := os.Stat(filepath.Join(data, file)); err != nil || info.Mode().Perm() != mode {
 			t.Errorf("%s: %v %v, want %v", file, info.Mode(), err, mode)
 		}
@@ -59,7 +59,7 @@ func TestFirstStart(t *testing.T) {
 }
 
 func TestListenersOff(t *testing.T) {
-	s := serve(t, t.TempDir(), "--listen-c2s-tls", "off", "--listen-stun", "off", "--listen-admin", "off")
+	s := serve(t, t.TempDir(), "--listen-c2s-tls", "off", "--listen-shared", "off", "--listen-stun", "off", "--listen-admin", "off")
 	if len(s.lines) != 2 || s.addr("c2s") == "" {
 		t.Errorf("%q", s.lines)
 	}
@@ -80,7 +80,7 @@ func TestPortInUse(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer taken.Close()
-	for _, name := range []string{"c2s", "c2s-tls", "stun", "admin"} {
+	for _, name := range []string{"c2s", "c2s-tls", "shared", "stun", "turn", "admin"} {
 		t.Run(name, func(t *testing.T) {
 			data := t.TempDir()
 			args := append([]string{"serve", "--data", data}, freePorts...)

@@ -16,12 +16,22 @@ func (c *serveCommand) Validate() error {
 	if (c.TLSCert == "") != (c.TLSKey == "") {
 		return usagef("a certificate needs its key: give both --tls-cert and --tls-key, or neither")
 	}
-	for _, l := range []struct{ name, address string }{
-		{"c2s", c.ListenC2S}, {"c2s-tls", c.ListenC2STLS}, {"stun", c.ListenSTUN}, {"admin", c.ListenAdmin},
+	for _, l := range []struct {
+		name, address string
+		auto          bool
+	}{
+		{"c2s", c.ListenC2S, false}, {"c2s-tls", c.ListenC2STLS, false}, {"shared", c.ListenShared, true}, {"stun", c.ListenSTUN, false},
+		{"stun-alternate", c.ListenSTUN2, true}, {"turn", c.ListenTURN, true}, {"admin", c.ListenAdmin, false},
 	} {
+		if l.auto && l.address == automatic {
+			continue
+		}
 		if err := checkListen(l.name, l.address); err != nil {
 			return err
 		}
+	}
+	if err := c.checkRelay(); err != nil {
+		return err
 	}
 	for _, n := range []struct {
 		flag  string
@@ -30,6 +40,7 @@ func (c *serveCommand) Validate() error {
 		{"max-connections", c.MaxConnections}, {"max-per-address", c.MaxPerAddress}, {"max-sessions", c.MaxSessions},
 		{"max-contacts", c.MaxContacts}, {"max-inbox", c.MaxInbox}, {"max-failures-per-address", c.MaxFailures},
 		{"max-failures-per-account", c.MaxGuesses}, {"max-registrations", c.MaxRegistered},
+		{"turn-allocations-per-account", c.TURNPerAccount}, {"turn-allocations", c.TURNAllocations},
 	} {
 		if n.value < 1 {
 			return usagef("--%s must be at least 1, not %d", n.flag, n.value)
@@ -42,6 +53,7 @@ func (c *serveCommand) Validate() error {
 	}{
 		{"archive-keep", c.ArchiveKeep, 0}, {"inbox-keep", c.InboxKeep, 0}, {"resume-timeout", c.ResumeTimeout, time.Second},
 		{"handshake-limit", c.HandshakeLimit, time.Second}, {"shutdown-timeout", c.ShutdownTimeout, 0},
+		{"turn-credentials", c.TURNCredentials, time.Minute},
 	} {
 		if d.value < d.least {
 			return usagef("--%s must be at least %s, not %s", d.flag, d.least, d.value)

@@ -335,7 +335,7 @@ func TestMetrics(t *testing.T) {
 		t.Fatal(err)
 	}
 	text := read(t, "operating.md").whole
-	made := regexp.MustCompile(`(?:counter|gauge)\("([a-z_]+)"`).FindAllSubmatch(source, -1)
+	made := regexp.MustCompile(`(?:counter|gauge|newByWord)\("([a-z_]+)"`).FindAllSubmatch(source, -1)
 	if len(made) < 10 {
 		t.Fatalf("only %d metrics were found", len(made))
 	}

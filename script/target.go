@@ -114,8 +114,14 @@ func (l *local) config(db *sqlite.Store) (server.Config, error) {
 			Accounts: db.Accounts(), Rosters: db.Roster(), Archive: db.Archive(), Inbox: db.Inbox(), LastSeen: db.LastSeen(), Secrets: db.Secrets(), Commits: db,
 		},
 		AllowUnencrypted: true,
-		Services: func() []extdisco.Service {
-			return []extdisco.Service{{Type: "stun", Host: "stun.localhost", Port: 3478, Transport: "udp"}}
+		Services: func(account jid.JID) []extdisco.Service {
+			return []extdisco.Service{
+				{Type: "stun", Host: "stun.localhost", Port: 3478, Transport: "udp"},
+				{Type: "turn", Host: "turn.localhost", Port: 3478, Transport: "udp", Restricted: true,
+					Username: account.String(), Password: "secret", Expires: time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC)},
+				{Type: "turn", Host: "turn.localhost", Port: 3478, Transport: "tcp", Restricted: true,
+					Username: account.String(), Password: "secret", Expires: time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC)},
+			}
 		},
 	}
 	for key, value := range l.settings {

@@ -57,8 +57,11 @@ type Config struct {
 	// AckDeadline is how long a client may take to answer a request for acknowledgement before its connection counts as dead; 60 s.
 	AckDeadline time.Duration
 
-	// Services are announced to clients (XEP-0215). May be nil. Safe for concurrent use.
-	Services func() []extdisco.Service
+	// Services are announced to an account (XEP-0215), with credentials made for it. May be nil. Safe for concurrent use.
+	Services func(account jid.JID) []extdisco.Service
+	// Removed is told that an account is no more, once its sessions have ended, so that what it was given beside them can be withdrawn. May
+	// be nil. Safe for concurrent use.
+	Removed func(account jid.JID)
 }
 
 func (c *Config) check() error {
@@ -82,9 +85,6 @@ func (c *Config) check() error {
 	}
 	if c.MaxUnackedBytes == 0 {
 		c.MaxUnackedBytes = 3 << 19
-	}
-	if c.Services == nil {
-		c.Services = func() []extdisco.Service { return nil }
 	}
 	return nil
 }

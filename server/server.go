@@ -72,7 +72,7 @@ func New(ctx context.Context, cfg Config) (*Server, error) {
 	s.policy = archive.NewPolicy(cfg.Store.Archive, s.Accounts, cfg.ArchiveDefault, cfg.Log)
 	s.asker = newAsker(cfg.Domain, s.Accounts)
 	if cfg.Register {
-		s.Registration = register.New(cfg.Domain, cfg.Store.registry(), s.Accounts, cfg.RegisterRate, time.Now, cfg.Log)
+		s.Registration = register.New(cfg.Domain, cfg.Store.registry(), s, cfg.RegisterRate, time.Now, cfg.Log)
 	}
 	table := handler.NewTable(cfg.Log)
 	s.Pipeline = deliver.New(deliver.Config{
@@ -145,5 +145,18 @@ func (s *Server) Stop(ctx context.Context) error {
 
 // AccountRemoved ends the sessions of an account that is no more.
 func (s *Server) AccountRemoved(owner jid.JID) {
-	s.Accounts.EndAll(owner, &stream.Error{Condition: stream.NotAuthorized, Text: "this account was removed"})
+	s.EndAll(owner, &stream.Error{Condition: stream.NotAuthorized, Text: "this account was removed"})
+}
+
+// EndAll implements [register.Sessions] for an account that was removed.
+func (s *Server) EndAll(owner jid.JID, why *stream.Error) {
+	s.Accounts.EndAll(owner, why)
+	if s.cfg.Removed != nil {
+		s.cfg.Removed(owner)
+	}
+}
+
+// EndOthers implements [register.Sessions].
+func (s *Server) EndOthers(stays *account.Session, why *stream.Error) {
+	s.Accounts.EndOthers(stays, why)
 }

@@ -60,7 +60,8 @@ func look(c net.Conn) (head []byte, b beginning, err error) {
 	return head, b, nil
 }
 
-// Conn is a connection of the shared port as its protocol gets it: TLS, where there is any, is established. Deadlines are not set.
+// Conn is a connection of the shared port as its protocol gets it: TLS, where there is any, is established, and what Accept returns has the
+// method ConnectionState then. Deadlines are not set.
 type Conn struct {
 	net.Conn // the transport, or TLS on it
 	head     []byte
@@ -90,13 +91,11 @@ func (c *Conn) TLSConn() *tls.Conn { return c.tls }
 // Certificate is what this end has shown; nil without TLS.
 func (c *Conn) Certificate() *tls.Certificate { return c.raw.cert.Load() }
 
-// ConnectionState is that of TLS, and zero without. It is what net/http looks for.
-func (c *Conn) ConnectionState() tls.ConnectionState {
-	if c.tls == nil {
-		return tls.ConnectionState{}
-	}
-	return c.tls.ConnectionState()
-}
+// secureConn is a Conn with TLS, which net/http and others know by this method.
+type secureConn struct{ *Conn }
+
+// ConnectionState is that of the finished handshake.
+func (c secureConn) ConnectionState() tls.ConnectionState { return c.tls.ConnectionState() }
 
 // remoteAddr is whose connection it is; zero for what is no TCP.
 func remoteAddr(c net.Conn) netip.Addr {

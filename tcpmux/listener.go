@@ -1,7 +1,6 @@
 package tcpmux
 
 import (
-	"crypto/tls"
 	"net"
 	"sync"
 	"time"
@@ -22,15 +21,18 @@ func newPort(k Kind, addr net.Addr) *port {
 	return p
 }
 
-// Accept implements net.Listener. For XMPP and TURN what it returns is a *Conn. For HTTP it is the *tls.Conn itself where ALPN has decided, for
-// net/http then speaks HTTP/2 on it, and otherwise a *Conn.
+// Accept implements net.Listener. What it returns has the methods of *Conn, and with TLS also ConnectionState. For HTTP it is the *tls.Conn
+// itself where ALPN has decided, for net/http then speaks HTTP/2 on it.
 func (p *port) Accept() (net.Conn, error) {
 	select {
 	case c := <-p.queue:
-		if p.kind == HTTP && c.head == nil && c.tls != nil {
+		switch {
+		case c.tls == nil:
+			return c, nil
+		case p.kind == HTTP && c.head == nil:
 			return c.tls, nil
 		}
-		return c, nil
+		return secureConn{c}, nil
 	case <-p.done:
 		return nil, &net.OpError{Op: "accept", Net: "tcp", Addr: p.addr, Err: net.ErrClosed}
 	}
@@ -72,5 +74,3 @@ func (p *port) offer(c *Conn, wait time.Duration) outcome {
 		return tooBusy
 	}
 }
-
-var _ interface{ ConnectionState() tls.ConnectionState } = (*Conn)(nil)
