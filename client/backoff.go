@@ -40,3 +40,11 @@ func jitter() float64 {
 
 // newID returns an unguessable id for a request.
 func newID() string { return rand.Text() }
+
+// later returns the later of two times.
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}

@@ -230,8 +230,10 @@ func (c *Client) Links(ctx context.Context) (all []LinkInfo, err error) {
 		for _, l := range k.links.open {
 			all = append(all, k.infoOf(l))
 		}
-		for key, b := range k.links.pending {
-			all = append(all, LinkInfo{Peer: key.Peer, State: LinkConnecting, Since: b.since})
+		for key, s := range k.links.sessions {
+			if !s.opened {
+				all = append(all, LinkInfo{Peer: key.Peer, State: LinkConnecting, Since: s.since})
+			}
 		}
 		slices.SortFunc(all, func(a, b LinkInfo) int {
 			return cmp.Or(cmp.Compare(a.Peer.String(), b.Peer.String()), a.Since.Compare(b.Since))

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"runtime"
 	"time"
 
@@ -59,6 +60,10 @@ type Config struct {
 	// Transports build direct links, in the order of preference. None: every
 	// chat stays on the server.
 	Transports []peer.Transport
+	// HasAddress reports whether the device still has an address; after a change of
+	// network a connection from one that is gone is replaced without waiting. It must
+	// not block. May be nil.
+	HasAddress func(netip.Addr) bool
 	// Services is called after each sign-in with the STUN and TURN servers that
 	// the account's server offers (XEP-0215), for the transports to use. It must
 	// not block. May be nil.
@@ -116,7 +121,8 @@ type Times struct {
 	BackoffMax   time.Duration // longest pause; 2 min
 	Stable       time.Duration // a connection that lasted so long resets the pause; 15 s
 	KeepAlive    time.Duration // quiet on the server's stream before it is asked for a sign of life; 60 s
-	DeadServer   time.Duration // to wait for that sign; 15 s
+	Silent       time.Duration // to wait for that sign before another connection is tried beside; 3 s
+	DeadServer   time.Duration // to wait for it in all; 15 s
 	IdleLink     time.Duration // a direct link without chat is closed after; 5 min
 	Introduction time.Duration // to build a direct link; 30 s
 	Deposit      time.Duration // a message that went direct waits at most so long for its deposit; 2 s, at most 3 s
@@ -177,6 +183,7 @@ func (t *Times) setDefaults() {
 	number(&t.BackoffMax, 2*time.Minute)
 	number(&t.Stable, 15*time.Second)
 	number(&t.KeepAlive, time.Minute)
+	number(&t.Silent, 3*time.Second)
 	number(&t.DeadServer, 15*time.Second)
 	number(&t.IdleLink, 5*time.Minute)
 	number(&t.Introduction, 30*time.Second)

@@ -11,26 +11,31 @@ import (
 	"time"
 
 	"godwit/client/cache"
+	"godwit/link"
 	"godwit/sasl"
 	"godwit/stanza"
 	"godwit/stream"
-	"godwit/xep/ping"
 )
 
 // connection is the stream to the server, or the wait for the next one.
 type connection struct {
-	epoch   uint64 // numbers attempts; what comes from an older one is ignored
-	cancel  context.CancelFunc
-	dialing bool
-	stream  *stream.Stream // nil while offline
-	upAt    time.Time
-	tries   int // since the last stable connection
-	resume  *stream.Resumption
-	pin     stream.Pin
-	retry   alarm
-	check   alarm
-	asked   time.Time // when the server was asked for a sign of life; zero: it owes none
-	wantAck bool      // ask for an acknowledgement at the end of this turn
+	epoch    uint64 // numbers attempts; what comes from an older one is ignored
+	cancel   context.CancelFunc
+	dialing  bool
+	began    time.Time      // when the attempt under way did
+	beside   *beside        // a second connection that is tried because the stream is silent
+	stream   *stream.Stream // nil while offline
+	upAt     time.Time
+	tries    int // since the last stable connection
+	resume   *stream.Resumption
+	pin      stream.Pin
+	retry    alarm
+	check    alarm
+	asked    time.Time     // when the server was asked for a sign of life; zero: it owes none
+	silence  time.Duration // how long that may take before a second connection is tried
+	besideAt time.Time     // no second connection before
+	rtt      time.Duration // of signs of life, smoothed
+	wantAck  bool          // ask for an acknowledgement at the end of this turn
 }
 
 // online reports whether stanzas can be sent to the server.
@@ -38,13 +43,24 @@ func (k *core) online() bool { return k.conn.stream != nil }
 
 // connect tries to sign in now.
 func (k *core) connect() {
+	if k.conn.beside == nil {
+		k.signIn(nil)
+	}
+}
+
+// signIn tries to sign in, over a link on which nothing has been said yet or a new
+// one.
+func (k *core) signIn(over link.Link) {
 	c := &k.conn
 	if c.stream != nil || c.dialing || k.leaving {
+		if over != nil {
+			over.Abort()
+		}
 		return
 	}
 	k.timers.stop(&c.retry)
 	c.epoch++
-	c.dialing = true
+	c.dialing, c.began = true, time.Now()
 	epoch, cfg := c.epoch, k.streamConfig()
 	ctx, cancel := context.WithTimeout(k.ctx, k.cfg.Times.Dial)
 	c.cancel = cancel
@@ -53,7 +69,10 @@ func (k *core) connect() {
 		defer cancel()
 		var s *stream.Stream
 		var session *stream.ClientSession
-		l, err := k.cfg.Dialer.Dial(ctx, domain)
+		l, err := over, error(nil)
+		if l == nil {
+			l, err = k.cfg.Dialer.Dial(ctx, domain)
+		}
 		if err == nil {
 			s, session, err = stream.Connect(ctx, l, cfg)
 		}
@@ -186,6 +205,20 @@ func (k *core) disconnected(epoch uint64, err error) {
 	if epoch != c.epoch || c.stream == nil {
 		return
 	}
+	k.lose(err)
+	if k.leaving || c.beside != nil {
+		return // what is tried beside goes on
+	}
+	if replaced(err) {
+		k.quit(err)
+		return
+	}
+	k.retryLater(err)
+}
+
+// lose lets go of the stream there is.
+func (k *core) lose(err error) {
+	c := &k.conn
 	m := c.stream.Detach()
 	c.stream.Abort()
 	c.stream, c.asked, c.wantAck = nil, time.Time{}, false
@@ -200,14 +233,6 @@ func (k *core) disconnected(epoch uint64, err error) {
 	c.tries = triesAfter(c.tries, time.Since(c.upAt) >= k.cfg.Times.Stable)
 	k.log.Info("disconnected", "account", k.self.String(), "error", err)
 	k.paths.ServerDown(time.Now(), k.apply)
-	if k.leaving {
-		return
-	}
-	if replaced(err) {
-		k.quit(err)
-		return
-	}
-	k.retryLater(err)
 }
 
 // resumable reports whether a session may go on after this end of its stream:
@@ -242,6 +267,7 @@ func (k *core) disconnect() {
 	if c.cancel != nil {
 		c.cancel()
 	}
+	k.giveUpBeside()
 	if c.stream == nil {
 		return
 	}
@@ -257,70 +283,6 @@ func (k *core) disconnect() {
 	}
 }
 
-// checkServer asks a quiet server for a sign of life, and gives up one that gives
-// none.
-func (k *core) checkServer() {
-	c := &k.conn
-	if c.stream == nil {
-		return
-	}
-	now, t := time.Now(), &k.cfg.Times
-	heard := c.stream.Link().Quality().LastHeard
-	if heard.Before(c.upAt) {
-		heard = c.upAt
-	}
-	switch {
-	case !c.asked.IsZero() && heard.After(c.asked):
-		c.asked = time.Time{}
-	case !c.asked.IsZero() && now.Sub(c.asked) >= t.DeadServer:
-		k.drop(fmt.Errorf("the server has not answered for %v", now.Sub(c.asked).Round(time.Second)))
-		return
-	}
-	if c.asked.IsZero() && now.Sub(heard) >= t.KeepAlive {
-		k.proveServer()
-	}
-	next := heard.Add(t.KeepAlive)
-	if !c.asked.IsZero() {
-		next = c.asked.Add(t.DeadServer)
-	}
-	k.timers.set(&c.check, later(next, now.Add(time.Second)), k.checkServer)
-}
-
-func later(a, b time.Time) time.Time {
-	if a.After(b) {
-		return a
-	}
-	return b
-}
-
-// proveServer asks for a sign of life.
-func (k *core) proveServer() {
-	c := &k.conn
-	c.asked = time.Now()
-	if !c.stream.RequestAck() {
-		k.request(k.server(), stanza.Get, ping.Ping{}.Encode, func(*stanza.Stanza, error) {})
-	}
-	k.after(&c.check, k.cfg.Times.DeadServer, k.checkServer)
-}
-
-// networkChanged connects, or proves the connection, at once.
-func (k *core) networkChanged() {
-	if k.conn.stream != nil {
-		k.proveServer()
-		k.after(&k.conn.check, min(5*time.Second, k.cfg.Times.DeadServer), func() {
-			if c := &k.conn; !c.asked.IsZero() && !c.stream.Link().Quality().LastHeard.After(c.asked) {
-				k.drop(errors.New("the server does not answer after a change of network"))
-				k.connect()
-				return
-			}
-			k.checkServer()
-		})
-		return
-	}
-	k.conn.tries = 0
-	k.connect()
-}
-
 // askForAck asks the server to acknowledge what was sent in this turn.
 func (k *core) askForAck() {
 	c := &k.conn
@@ -329,8 +291,7 @@ func (k *core) askForAck() {
 	}
 	c.wantAck = false
 	if c.stream.RequestAck() && c.asked.IsZero() {
-		c.asked = time.Now()
-		k.after(&c.check, k.cfg.Times.DeadServer, k.checkServer)
+		k.asked(k.cfg.Times.Silent)
 	}
 }
 

@@ -69,7 +69,7 @@ func newCore(cfg Config, box *mailbox, events *eventQueue) *core {
 	k.outgoing.init()
 	k.links.init()
 	k.choices.init(cfg)
-	k.permissions.people = map[jid.JID]bool{}
+	k.permissions.init()
 	k.paths = path.NewSet(cfg.Paths, k.initial)
 	return k
 }
@@ -125,6 +125,7 @@ func (k *core) loop(ctx context.Context) {
 		k.timers.ring(now)
 		k.paths.Wake(now, k.apply)
 		k.askForAck()
+		k.reviewAround()
 		if k.leaving {
 			return
 		}

@@ -2,10 +2,13 @@ package client
 
 import (
 	"net/netip"
+	"slices"
 	"testing"
 	"time"
 
 	"godwit/client/path"
+	"godwit/jid"
+	"godwit/peer"
 	"godwit/xep/reach"
 )
 
@@ -67,25 +70,108 @@ func TestIntroduction(t *testing.T) {
 }
 
 func TestPermission(t *testing.T) {
+	all, relay, nothing := peer.Decision{Talk: true, Addresses: peer.AllAddresses}, peer.Decision{Talk: true, Addresses: peer.RelayOnly}, peer.Decision{}
 	for _, tt := range []struct {
-		why             string
-		share           Share
-		route           path.Route
-		mutual, talking bool
-		want            bool
+		why                     string
+		share                   Share
+		route                   path.Route
+		mutual, talking, relays bool
+		want                    peer.Decision
 	}{
-		{"a contact one talks to", ShareChats, path.Auto, true, true, true},
-		{"a contact one does not talk to", ShareChats, path.Auto, true, false, false},
-		{"any contact, if the user says so", ShareContacts, path.Auto, true, false, true},
-		{"never a stranger, even one who talks", ShareContacts, path.Auto, false, true, false},
-		{"never a stranger, even one who talks", ShareChats, path.Auto, false, true, false},
-		{"nobody, if the user says so", ShareNever, path.Auto, true, true, false},
-		{"nobody in a chat that stays on the server", ShareContacts, path.OnlyServer, true, true, false},
-		{"what is not a choice permits nothing", Share(""), path.Auto, true, true, false},
+		{"a contact one talks to", ShareChats, path.Auto, true, true, true, all},
+		{"with or without a relay", ShareChats, path.Auto, true, true, false, all},
+		{"a contact one does not talk to", ShareChats, path.Auto, true, false, true, nothing},
+		{"any contact, if the user says so", ShareContacts, path.Auto, true, false, true, all},
+		{"never a stranger, even one who talks", ShareContacts, path.Auto, false, true, true, nothing},
+		{"never a stranger, even one who talks", ShareChats, path.Auto, false, true, true, nothing},
+		{"never a stranger, not even through a relay", ShareNever, path.Auto, false, true, true, nothing},
+		{"only a relay, if the user says so", ShareNever, path.Auto, true, true, true, relay},
+		{"which takes one", ShareNever, path.Auto, true, true, false, nothing},
+		{"and somebody to talk to", ShareNever, path.Auto, true, false, true, nothing},
+		{"and a chat that may use it", ShareNever, path.OnlyDirect, true, true, true, nothing},
+		{"nobody in a chat that stays on the server", ShareContacts, path.OnlyServer, true, true, true, nothing},
+		{"what is not a choice permits nothing", Share(""), path.Auto, true, true, true, nothing},
 	} {
-		if got := permission(tt.share, tt.route, tt.mutual, tt.talking); got != tt.want {
+		if got := permission(tt.share, tt.route, tt.mutual, tt.talking, tt.relays); got != tt.want {
 			t.Errorf("%s: %v", tt.why, got)
 		}
+	}
+}
+
+func TestWithin(t *testing.T) {
+	for _, tt := range []struct {
+		had  peer.Addresses
+		may  peer.Decision
+		want bool
+	}{
+		{peer.AllAddresses, peer.Decision{Talk: true, Addresses: peer.AllAddresses}, true},
+		{peer.AllAddresses, peer.Decision{Talk: true, Addresses: peer.RelayOnly}, false},
+		{peer.RelayOnly, peer.Decision{Talk: true, Addresses: peer.RelayOnly}, true},
+		{peer.RelayOnly, peer.Decision{Talk: true, Addresses: peer.AllAddresses}, true},
+		{peer.RelayOnly, peer.Decision{}, false},
+	} {
+		if got := within(tt.had, tt.may); got != tt.want {
+			t.Errorf("%+v within %+v: %v", tt.had, tt.may, got)
+		}
+	}
+}
+
+func TestAWorkingRelayIsNotAskedForAgain(t *testing.T) {
+	var p permissions
+	p.init()
+	bare, full := jid.MustParse("bob@example.org"), jid.MustParse("bob@example.org/desk")
+	p.set(bare, peer.Decision{Talk: true, Addresses: peer.AllAddresses})
+	p.setAround(map[jid.JID]bool{full: true})
+	if got := p.decide(full); got.Addresses != (peer.Addresses{Host: true, Reflexive: true}) {
+		t.Errorf("%+v", got)
+	}
+	p.set(bare, peer.Decision{Talk: true, Addresses: peer.RelayOnly})
+	if got := p.decide(full); got.Addresses != peer.RelayOnly {
+		t.Errorf("nothing is left to show: %+v", got)
+	}
+}
+
+func TestRenewing(t *testing.T) {
+	now := time.Now()
+	const window = 5 * time.Minute
+	relay := renewal{online: true, mutual: true, route: path.Auto, room: true, relayed: true, addresses: true, wrote: now.Add(-time.Minute),
+		upgradeAt: now}
+	sick := renewal{online: true, mutual: true, route: path.Auto, room: true, sick: true}
+	for _, tt := range []struct {
+		why    string
+		base   renewal
+		change func(*renewal)
+		begin  bool
+		wait   time.Time
+	}{
+		{"around a relay, when it is due", relay, func(*renewal) {}, true, time.Time{}},
+		{"not before", relay, func(r *renewal) { r.upgradeAt = now.Add(time.Hour) }, false, now.Add(time.Hour)},
+		{"a pause after failures of another kind does not count", relay, func(r *renewal) { r.notBefore = now.Add(time.Hour) }, true, time.Time{}},
+		{"not for somebody one does not write to", relay, func(r *renewal) { r.wrote = time.Time{} }, false, time.Time{}},
+		{"any more", relay, func(r *renewal) { r.wrote = now.Add(-window) }, false, time.Time{}},
+		{"not if they may only see the relay", relay, func(r *renewal) { r.addresses = false }, false, time.Time{}},
+		{"not for a link that is direct", relay, func(r *renewal) { r.relayed = false }, false, time.Time{}},
+		{"instead of a sick link at once", sick, func(*renewal) {}, true, time.Time{}},
+		{"whoever wrote", sick, func(r *renewal) { r.wrote = time.Time{} }, true, time.Time{}},
+		{"after failures later", sick, func(r *renewal) { r.notBefore = now.Add(time.Second) }, false, now.Add(time.Second)},
+		{"not without a server", sick, func(r *renewal) { r.online = false }, false, time.Time{}},
+		{"not for a contact no more", sick, func(r *renewal) { r.mutual = false }, false, time.Time{}},
+		{"not twice at once", sick, func(r *renewal) { r.building = true }, false, time.Time{}},
+		{"not without room", sick, func(r *renewal) { r.room = false }, false, time.Time{}},
+		{"not in a chat that stays on the server", sick, func(r *renewal) { r.route = path.OnlyServer }, false, time.Time{}},
+	} {
+		r := tt.base
+		tt.change(&r)
+		if begin, wait := renewing(r, now, window); begin != tt.begin || !wait.Equal(tt.wait) {
+			t.Errorf("%s: %v, %v", tt.why, begin, wait)
+		}
+	}
+	var pauses []time.Duration
+	for i := range 7 {
+		pauses = append(pauses, upgradePause(i))
+	}
+	if want := []time.Duration{2e9, 5e9, 15e9, 60e9, 300e9, 300e9, 300e9}; !slices.Equal(pauses, want) {
+		t.Errorf("%v", pauses)
 	}
 }
 

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"io"
 	"slices"
-	"sync"
 	"time"
 
 	"godwit/client/path"
@@ -17,10 +16,17 @@ import (
 type attempt struct {
 	fails     int
 	notBefore time.Time
-	upAt      time.Time // when the last link came up
 	retry     alarm
 	policy    bool      // it was the server's rule that refused the last one
 	forgiven  time.Time // when failures were last forgotten
+	failedAt  time.Time // the last failure, and why
+	reason    string
+
+	renew     bool      // the network changed: the links there are need successors
+	renewedAt time.Time // when one was last begun for that
+	upgrades  int       // attempts to get around a relay
+	upgradeAt time.Time // when the next is due
+	look      alarm
 }
 
 // forgiveness is the shortest time between two times that failures with a device are
@@ -32,6 +38,7 @@ const forgiveness = 10 * time.Second
 func (a *attempt) forgive(now time.Time) {
 	if !a.policy {
 		a.fails, a.notBefore, a.forgiven = 0, time.Time{}, now
+		a.upgrades, a.upgradeAt = 0, now
 	}
 }
 
@@ -41,6 +48,7 @@ const (
 	introMost    = 10 * time.Minute
 	introRefused = 30 * time.Minute // after the server's policy said no
 	introStable  = 2 * time.Minute  // a link that lasted so long makes up for failures before it
+	introGood    = 10 * time.Second // a link that lasted so long is built again at once when it breaks
 	maxAttempts  = 1024
 )
 
@@ -87,7 +95,7 @@ func (k *core) considerIntroduction(bare jid.JID) {
 	a := k.links.tries[d.jid]
 	s := situation{able: k.announces(), online: k.online(), route: k.choices.routeOf(bare),
 		mutual: k.roster.mutual(bare), wrote: c.sent, linked: k.links.busy(d.jid),
-		room: len(k.links.open)+len(k.links.pending) < k.cfg.Limits.Introduced}
+		room: k.links.busyCount() < k.cfg.Limits.Introduced}
 	if a != nil {
 		s.notBefore = a.notBefore
 	}
@@ -125,22 +133,20 @@ func (k *core) bestDevice(bare jid.JID) *device {
 	return devices[0]
 }
 
-// introduceAll looks at every chat again, when the server is back.
+// introduceAll looks at every chat and every link again, when the server is back.
 func (k *core) introduceAll() {
 	for bare := range k.links.chats {
 		k.considerIntroduction(bare)
 	}
+	for _, l := range k.links.open {
+		k.considerRenewal(l.device)
+	}
 }
 
-// repair begins an introduction beside a link that is no longer trusted.
-func (k *core) repair(full jid.JID) {
-	k.later(func() {
-		d := k.people.find(full)
-		if k.introduce == nil || d == nil || d.doubtful || !k.online() || !k.canLink(d) || !k.links.due(full) || k.links.building(full) {
-			return
-		}
-		k.begin(d, k.introduce.Replace)
-	})
+// reviewLinks looks at a device again after something about its links changed.
+func (k *core) reviewLinks(full jid.JID) {
+	k.considerRenewal(full)
+	k.considerIntroduction(full.Bare())
 }
 
 // busy reports whether there is a link to a device or one is being built.
@@ -153,36 +159,70 @@ func (l *links) busy(full jid.JID) bool {
 	return l.building(full)
 }
 
+// building reports whether an introduction with a device is under way.
 func (l *links) building(full jid.JID) bool {
-	for key := range l.pending {
-		if key.Peer == full {
+	for key, s := range l.sessions {
+		if key.Peer == full && !s.opened {
 			return true
 		}
 	}
 	return false
 }
 
-// due reports whether earlier failures allow an attempt now.
-func (l *links) due(full jid.JID) bool {
-	a := l.tries[full]
-	return a == nil || !time.Now().Before(a.notBefore)
+// busyCount is how many links there are and are being built.
+func (l *links) busyCount() int {
+	n := len(l.open)
+	for _, s := range l.sessions {
+		if !s.opened {
+			n++
+		}
+	}
+	return n
 }
 
-// introductionEnded takes the end of an introduction or of its link.
+// introductionEnded takes the end of an introduction or of its links.
 func (k *core) introductionEnded(r peer.Report) {
-	b := k.links.pending[r.Key]
-	if b == nil {
-		return // its link was up; the stream's end tells
+	s, device := k.links.sessions[r.Key], r.Key.Peer
+	delete(k.links.sessions, r.Key)
+	if s == nil {
+		return
 	}
-	delete(k.links.pending, r.Key)
-	device := r.Key.Peer
+	if s.opened {
+		k.considerRenewal(device) // a session less with the device
+		return
+	}
 	k.log.Info("no direct link", "peer", device.String(), "reason", r.Reason.String())
-	k.emit(LinkChanged{LinkInfo: LinkInfo{Peer: device, State: LinkDown, Since: b.since}, Reason: r.Reason.String()})
+	if !s.quiet {
+		k.emit(LinkChanged{LinkInfo: LinkInfo{Peer: device, State: LinkDown, Since: s.since}, Reason: r.Reason.String()})
+	}
 	if r.Reason.Condition == peer.TieBreak {
 		return // the other one's offer goes on
 	}
-	k.links.failed(device, time.Now(), policyRefused(r.Reason.Err))
-	k.considerIntroduction(device.Bare())
+	k.links.failed(device, time.Now(), r.Reason.String(), policyRefused(r.Reason.Err), k.links.relayed(device) && k.works(device))
+	k.reviewLinks(device)
+}
+
+// forgetIntroductions ends what was being introduced in a session that is over: an
+// offer that the server lost would be waited for in vain. It begins again when the
+// devices are seen.
+func (k *core) forgetIntroductions() {
+	if k.introduce == nil {
+		return
+	}
+	there := false
+	for key, s := range k.links.sessions {
+		if s.linked {
+			continue
+		}
+		there = true
+		delete(k.links.sessions, key)
+		if !s.quiet {
+			k.emit(LinkChanged{LinkInfo: LinkInfo{Peer: key.Peer, State: LinkDown, Since: s.since}, Reason: "the session with the server is over"})
+		}
+	}
+	if there {
+		_ = k.introduce.Forget()
+	}
 }
 
 // policyRefused reports whether the server, not the device, refused an introduction.
@@ -191,35 +231,60 @@ func policyRefused(err error) bool {
 	return errors.As(err, &e) && e.App.Name.Space == nsIntroduce
 }
 
-// failed notes that an introduction, or the link it led to, failed.
-func (l *links) failed(full jid.JID, now time.Time, policy bool) {
+// attempt returns what is known of introductions to a device.
+func (l *links) attempt(full jid.JID) *attempt {
 	a := l.tries[full]
 	if a == nil {
-		l.prune(now)
+		l.prune(time.Now())
 		a = &attempt{}
 		l.tries[full] = a
 	}
-	if !a.upAt.IsZero() && now.Sub(a.upAt) >= introStable {
-		a.fails = 0
+	return a
+}
+
+// failed notes that an introduction failed. policy: the server's rule refused it;
+// around: a way around a relay that works was tried.
+func (l *links) failed(full jid.JID, now time.Time, reason string, policy, around bool) {
+	a := l.attempt(full)
+	a.policy, a.failedAt, a.reason, a.renew = policy, now, reason, false
+	if around && !policy {
+		a.upgradeAt = now.Add(upgradePause(a.upgrades))
+		a.upgrades++
+		return
 	}
-	a.upAt = time.Time{}
 	d := pause(a.fails, introFirst, introMost, jitter())
 	if policy {
 		d = introRefused
 	}
-	a.policy = policy
 	a.fails++
 	a.notBefore = now.Add(d)
 }
 
-// succeeded notes a link that came up.
-func (l *links) succeeded(full jid.JID) {
-	a := l.tries[full]
-	if a == nil {
-		a = &attempt{}
-		l.tries[full] = a
+// lost notes that a link broke. One that was good for a while is built again at once;
+// one that was not counts as a failure, so that a path that opens and breaks is not
+// tried all the time.
+func (l *links) lost(o *directLink, now time.Time, reason string) {
+	if now.Sub(o.since) < introGood {
+		l.failed(o.device, now, reason, false, false)
+		return
 	}
-	a.upAt, a.notBefore, a.policy = time.Now(), time.Time{}, false
+	a := l.attempt(o.device)
+	if now.Sub(o.since) >= introStable {
+		a.fails = 0
+	}
+	a.failedAt, a.reason = now, reason
+}
+
+// succeeded notes a link that came up.
+func (l *links) succeeded(full jid.JID, kind path.Kind) {
+	a, now := l.attempt(full), time.Now()
+	a.notBefore, a.policy, a.renew = time.Time{}, false, false
+	if kind == path.Direct {
+		a.upgrades, a.upgradeAt = 0, time.Time{}
+		return
+	}
+	a.upgrades = max(a.upgrades, 1)
+	a.upgradeAt = later(a.upgradeAt, now.Add(upgradePause(0)))
 }
 
 // prune bounds what is remembered.
@@ -228,7 +293,7 @@ func (l *links) prune(now time.Time) {
 		return
 	}
 	for j, a := range l.tries {
-		if !a.retry.isSet() && (now.After(a.notBefore) || len(l.tries) >= 2*maxAttempts) {
+		if !a.retry.isSet() && !a.look.isSet() && (now.After(a.notBefore) || len(l.tries) >= 2*maxAttempts) {
 			delete(l.tries, j)
 		}
 	}
@@ -239,6 +304,7 @@ func (l *links) prune(now time.Time) {
 func (k *core) forgetDevice(full jid.JID) {
 	if a := k.links.tries[full]; a != nil && !k.links.busy(full) {
 		k.timers.stop(&a.retry)
+		k.timers.stop(&a.look)
 		if time.Until(a.notBefore) < introMost {
 			delete(k.links.tries, full)
 		}
@@ -251,93 +317,4 @@ func endReason(err error) string {
 		return "closed by the other side"
 	}
 	return err.Error()
-}
-
-// permissions are the contacts who may learn this device's addresses, for the
-// introducer's goroutine to ask. The owner goroutine writes them.
-type permissions struct {
-	mu     sync.RWMutex
-	people map[jid.JID]bool
-}
-
-func (p *permissions) set(bare jid.JID, may bool) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if may {
-		p.people[bare] = true
-	} else {
-		delete(p.people, bare)
-	}
-}
-
-func (p *permissions) may(bare jid.JID) bool {
-	p.mu.RLock()
-	defer p.mu.RUnlock()
-	return p.people[bare]
-}
-
-// permission decides who may learn this device's addresses: never somebody whose
-// subscription the user did not accept.
-func permission(share Share, route path.Route, mutual, talking bool) bool {
-	if !mutual || route == path.OnlyServer {
-		return false
-	}
-	switch share {
-	case ShareContacts:
-		return true
-	case ShareChats:
-		return talking
-	}
-	return false
-}
-
-// permit brings a contact's permission up to date.
-func (k *core) permit(bare jid.JID) {
-	_, talking := k.links.chats[bare]
-	k.permissions.set(bare, permission(k.choices.share, k.choices.routeOf(bare), k.roster.mutual(bare), talking))
-}
-
-// permitAll brings all up to date, and closes links that are no longer permitted.
-func (k *core) permitAll() {
-	k.permissions.mu.Lock()
-	clear(k.permissions.people)
-	k.permissions.mu.Unlock()
-	for bare := range k.roster.contacts {
-		k.permit(bare)
-	}
-	for _, l := range k.links.open {
-		if !k.permissions.may(l.device.Bare()) {
-			k.closeLink(l, "no longer wanted")
-		}
-	}
-	for key := range k.links.pending {
-		if !k.permissions.may(key.Peer.Bare()) {
-			_ = k.introduce.Disconnect(key.Peer)
-		}
-	}
-}
-
-func (k *core) newIntroducer() *peer.Introducer {
-	return peer.New(peer.Config{
-		Transports: k.cfg.Transports,
-		Logger:     k.log,
-		Timeouts:   peer.Timeouts{Offer: k.cfg.Times.Introduction, Connect: k.cfg.Times.Introduction},
-		Policy: func(full jid.JID) peer.Decision {
-			if !k.permissions.may(full.Bare()) {
-				return peer.Decision{}
-			}
-			return peer.Decision{Talk: true, Addresses: peer.AllAddresses}
-		},
-		Send: func(s *stanza.Stanza) error {
-			if !k.box.put(func() { k.send(s) }) {
-				return ErrClosed
-			}
-			return nil
-		},
-		Report: func(r peer.Report) {
-			if !k.box.put(func() { k.introduced(r) }) && r.Link != nil {
-				r.Link.Abort()
-			}
-		},
-	})
 }

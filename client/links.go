@@ -9,7 +9,6 @@ import (
 
 	"godwit/client/path"
 	"godwit/jid"
-	"godwit/link"
 	"godwit/peer"
 	"godwit/stanza"
 	"godwit/stream"
@@ -18,11 +17,12 @@ import (
 
 // links are the direct links, and the chats they are for.
 type links struct {
-	open    map[path.LinkID]*directLink
-	pending map[peer.Key]*building
-	tries   map[jid.JID]*attempt // by device
-	chats   map[jid.JID]*chat    // by bare address
-	last    path.LinkID
+	open     map[path.LinkID]*directLink
+	sessions map[peer.Key]*session
+	tries    map[jid.JID]*attempt // by device
+	chats    map[jid.JID]*chat    // by bare address
+	last     path.LinkID
+	dirty    bool // what the introducer's policy knows of them may have to change
 }
 
 // directLink is a stream to one device of a contact, without a server between.
@@ -34,18 +34,23 @@ type directLink struct {
 	kind   path.Kind
 	stream *stream.Stream
 	path   peer.Path
-	since  time.Time
-	used   time.Time // when it last carried a message
-	idle   alarm
-	reason string // why it ends, if that is known already
-	recent recentReceipts
+	// addresses that the peer could learn when it was built
+	addresses peer.Addresses
+	since     time.Time
+	used      time.Time // when it last carried a message
+	idle      alarm
+	reason    string // why it ends, if that is known already
+	recent    recentReceipts
 }
 
-// building is an introduction under way.
-type building struct {
-	role  peer.Role
-	since time.Time
-	link  link.Link // once there is one
+// session is an introduction, from its beginning until the last link it led to has
+// ended.
+type session struct {
+	since     time.Time
+	addresses peer.Addresses // that the peer may learn in it
+	linked    bool           // there has been a link
+	opened    bool           // and a stream on it
+	quiet     bool           // beside a link that works: nothing is told unless it succeeds
 }
 
 // chat is what is known of a conversation in this run.
@@ -57,7 +62,7 @@ type chat struct {
 
 func (l *links) init() {
 	l.open = map[path.LinkID]*directLink{}
-	l.pending = map[peer.Key]*building{}
+	l.sessions = map[peer.Key]*session{}
 	l.tries = map[jid.JID]*attempt{}
 	l.chats = map[jid.JID]*chat{}
 }
@@ -114,16 +119,21 @@ func (k *core) introduced(r peer.Report) {
 	device := r.Key.Peer
 	switch r.State {
 	case peer.Connecting:
-		k.links.pending[r.Key] = &building{role: r.Role, since: time.Now()}
-		k.emit(LinkChanged{LinkInfo: LinkInfo{Peer: device, State: LinkConnecting, Since: time.Now()}})
-	case peer.Up:
-		b := k.links.pending[r.Key]
-		if b == nil {
+		s := &session{since: time.Now(), addresses: k.permissions.decide(device).Addresses, quiet: k.works(device)}
+		k.links.sessions[r.Key] = s
+		if !s.quiet {
+			k.emit(LinkChanged{LinkInfo: LinkInfo{Peer: device, State: LinkConnecting, Since: s.since}})
+		}
+	case peer.Up: // the first link, or one on a better path
+		s := k.links.sessions[r.Key]
+		if s == nil {
 			r.Link.Abort()
 			return
 		}
-		b.link = r.Link
+		s.linked = true
 		k.openDirect(r)
+	case peer.Moved:
+		k.linkMoved(r)
 	case peer.Down:
 		k.introductionEnded(r)
 	}
@@ -145,26 +155,23 @@ func (k *core) openDirect(r peer.Report) {
 
 // directOpen takes the outcome.
 func (k *core) directOpen(r peer.Report, local jid.JID, s *stream.Stream, err error) {
-	_, pending := k.links.pending[r.Key]
-	if err != nil || !pending || k.leaving {
+	x := k.links.sessions[r.Key]
+	if err != nil || x == nil || k.leaving {
 		if s != nil {
 			s.Close(nil)
 		}
-		if err != nil && pending {
+		if err != nil && x != nil {
 			// The end of the link ends the introduction, which tells.
 			k.log.Info("no stream on a direct link", "peer", r.Key.Peer.String(), "error", err)
 		}
 		return
 	}
-	delete(k.links.pending, r.Key)
+	x.opened = true
 	k.links.last++
-	l := &directLink{id: k.links.last, key: r.Key, device: r.Key.Peer, local: local, stream: s, path: r.Path,
-		kind: path.Direct, since: time.Now(), used: time.Now()}
-	if r.Path.Relayed {
-		l.kind = path.Relay
-	}
-	k.links.open[l.id] = l
-	k.links.succeeded(l.device)
+	l := &directLink{id: k.links.last, key: r.Key, device: r.Key.Peer, local: local, stream: s, path: r.Path, kind: kindOf(r.Path),
+		addresses: x.addresses, since: time.Now(), used: time.Now()}
+	k.links.open[l.id], k.links.dirty = l, true
+	k.links.succeeded(l.device, l.kind)
 	k.async(func() { k.readDirect(l) })
 	k.log.Info("direct link up", "peer", l.device.String(), "kind", string(l.kind))
 	k.emit(LinkChanged{LinkInfo: k.infoOf(l)})
@@ -173,6 +180,30 @@ func (k *core) directOpen(r peer.Report, local jid.JID, s *stream.Stream, err er
 	k.paths.Do(now, l.device.Bare(), func(c *path.Chat) []path.Effect {
 		return c.LinkUp(now, path.Link{ID: l.id, Device: l.device, Kind: l.kind})
 	}, k.apply)
+	k.reviewLinks(l.device)
+}
+
+func kindOf(p peer.Path) path.Kind {
+	if p.Relayed {
+		return path.Relay
+	}
+	return path.Direct
+}
+
+// linkMoved takes it that a link travels another way now.
+func (k *core) linkMoved(r peer.Report) {
+	for _, l := range k.links.open {
+		if l.stream.Link() != r.Link {
+			continue
+		}
+		l.path, l.kind, k.links.dirty = r.Path, kindOf(r.Path), true
+		k.log.Info("direct link moved", "peer", l.device.String(), "kind", string(l.kind))
+		k.emit(LinkChanged{LinkInfo: k.infoOf(l)})
+		now := time.Now()
+		k.paths.Do(now, l.device.Bare(), func(c *path.Chat) []path.Effect { return c.LinkMoved(now, l.id, l.kind) }, k.apply)
+		k.reviewLinks(l.device)
+		return
+	}
 }
 
 // readDirect hands what arrives to the owner until the stream ends.
@@ -274,9 +305,9 @@ func (k *core) dropLink(id path.LinkID, reason string) {
 	}
 	k.linkGone(l)
 	if reason != "replaced" {
-		k.links.failed(l.device, time.Now(), false)
+		k.links.lost(l, time.Now(), reason)
 	}
-	k.later(func() { k.considerIntroduction(l.device.Bare()) })
+	k.later(func() { k.reviewLinks(l.device) })
 }
 
 // directClosed takes the end of a link's stream.
@@ -292,14 +323,16 @@ func (k *core) directClosed(l *directLink, err error) {
 	now := time.Now()
 	k.paths.Do(now, l.device.Bare(), func(c *path.Chat) []path.Effect { return c.LinkDown(now, l.id) }, k.apply)
 	if l.reason != reasonIdle && !errors.Is(err, io.EOF) { // nobody closed it on purpose
-		k.links.failed(l.device, now, false)
+		k.links.lost(l, now, l.reason)
 		k.considerIntroduction(l.device.Bare())
 	}
+	k.considerRenewal(l.device) // another one may be left
 }
 
 // linkGone tells the end of a link.
 func (k *core) linkGone(l *directLink) {
 	k.timers.stop(&l.idle)
+	k.links.dirty = true
 	if l.reason != reasonIdle {
 		k.confirmAgain(l)
 	}

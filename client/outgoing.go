@@ -183,7 +183,10 @@ func (k *core) apply(peer jid.JID, e path.Effect) {
 		k.hand(peer, e)
 	case path.Probe:
 		k.probe(e.Link)
+	case path.Doubt:
+		k.later(func() { k.proveServer(k.urgent()) })
 	case path.Repair:
+		k.links.dirty = true
 		k.repair(e.Device)
 	case path.Drop:
 		k.dropLink(e.Link, e.Reason)
@@ -199,6 +202,7 @@ func (k *core) apply(peer jid.JID, e path.Effect) {
 		delete(k.outgoing.progress, e.ID)
 		k.outbox.Settled(e.ID)
 	case path.Changed:
+		k.links.dirty = true
 		k.log.Debug("path changed", "chat", peer.String(), "mode", e.Mode.String(), "reason", e.Reason)
 		k.emit(RouteChanged{Chat: peer, Mode: e.Mode, Path: e.Via, Device: e.Device, Reason: e.Reason})
 	}
@@ -260,7 +264,7 @@ func (k *core) acked(epoch uint64, sent []stream.Sent) {
 	if epoch != k.conn.epoch {
 		return
 	}
-	k.conn.asked = time.Time{}
+	k.serverAnswered(time.Now())
 	for _, s := range sent {
 		t, ok := k.outgoing.tags[s.Tag]
 		if s.Tag == 0 || !ok {

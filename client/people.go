@@ -126,8 +126,11 @@ func (k *core) handleAvailability(s *stanza.Stanza) {
 	if !d.reach.Equal(before.reach) {
 		k.reachChanged(d.jid)
 	}
-	if before.doubtful && d.same(&before) {
-		return
+	if before.doubtful {
+		k.reviewLinks(d.jid) // it is there after all
+		if d.same(&before) {
+			return
+		}
 	}
 	k.announce(d)
 }

@@ -98,5 +98,5 @@ func (k *core) reachChanged(full jid.JID) {
 		return
 	}
 	a.forgive(now)
-	k.considerIntroduction(full.Bare())
+	k.reviewLinks(full)
 }

@@ -1,6 +1,7 @@
 package client_test
 
 import (
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"slices"
@@ -129,6 +130,53 @@ func TestLostSessionBeginsAnew(t *testing.T) {
 	})
 }
 
+// TestSilentConnectionIsReplaced: a connection that died without a word is replaced by
+// one made beside it, without a gap and with the same session.
+func TestSilentConnectionIsReplaced(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newScripted(t)
+		u := start(t, s)
+		defer u.stop()
+		u.ready(s)
+		time.Sleep(10 * time.Minute) // a server that answers is kept
+		if on := all[client.Online](u); len(on) != 1 {
+			t.Fatalf("told: %+v", on)
+		}
+		for _, tt := range []struct {
+			why  string
+			hint func()
+			most time.Duration
+		}{
+			{"nothing happens", func() {}, time.Minute + 4*time.Second},
+			{"a message waits for its acknowledgement", func() {
+				if _, err := u.c.Send(t.Context(), client.Outgoing{To: bob, ID: rand.Text(), Body: "hi"}); err != nil {
+					t.Fatal(err)
+				}
+			}, 3 * time.Second},
+			{"the network changed", u.c.NetworkChanged, time.Second},
+		} {
+			before := len(all[client.Online](u))
+			s.deafen()
+			begun := time.Now()
+			tt.hint()
+			n := 0
+			on := tell(u, "another sign-in", func(e client.Online) bool { n++; return n > before })
+			if !on.Resumed {
+				t.Errorf("%s: %+v", tt.why, on)
+			}
+			if d := time.Since(begun); d > tt.most {
+				t.Errorf("%s: replaced after %v", tt.why, d)
+			} else {
+				t.Logf("%s: replaced after %v", tt.why, d)
+			}
+			time.Sleep(time.Minute)
+		}
+		if off := all[client.Offline](u); len(off) != 0 {
+			t.Errorf("told: %+v", off)
+		}
+	})
+}
+
 func TestSilentServerIsGivenUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newScripted(t)
@@ -140,6 +188,9 @@ func TestSilentServerIsGivenUp(t *testing.T) {
 			t.Fatalf("told: %+v", off)
 		}
 		s.deafen()
+		s.mu.Lock()
+		s.refuse = errNetwork
+		s.mu.Unlock()
 		time.Sleep(2 * time.Minute)
 		if off := all[client.Offline](u); len(off) == 0 {
 			t.Error("a server that answers nothing was kept")

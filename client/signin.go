@@ -58,6 +58,7 @@ func (k *core) freshSession(s *stream.ClientSession) {
 	k.outgoing.forgetTags()
 	k.deposits.forget()
 	k.people.doubt()
+	k.forgetIntroductions()
 	k.features = features{
 		carbons:  s.Carbons,
 		versions: hasFeature(s, "urn:xmpp:features:rosterver", "ver"),

@@ -202,6 +202,18 @@ func (i *Introducer) Disconnect(peer jid.JID) error {
 	})
 }
 
+// Forget ends the introductions that have led to no link yet: for when the server
+// has lost what was said in them.
+func (i *Introducer) Forget() error {
+	return i.do(func() {
+		for _, key := range i.machine.Sessions() {
+			if h := i.halves[key]; h == nil || len(h.links) == 0 {
+				i.perform(i.machine.Ended(key, jingle.Gone))
+			}
+		}
+	})
+}
+
 // HandleIQ takes an IQ of the client's stream and reports whether it was for
 // the Introducer: requests with a <jingle/> payload and replies to its own.
 func (i *Introducer) HandleIQ(iq *stanza.Stanza) bool {

@@ -43,9 +43,9 @@ type Chat struct {
 	holdUntil time.Time
 	holdNext  time.Time
 	holdFails int
-	returned  time.Time // last return from doubling up
-	lost      time.Time // when a carrying link was last lost
-	barUntil  time.Time // no link may carry before
+	returned  time.Time    // last return from doubling up
+	lost      [2]time.Time // when a carrying link was lost last, and before that
+	barUntil  time.Time    // no link may carry before
 }
 
 // maxKnown bounds the devices that are remembered without a link.
@@ -208,6 +208,29 @@ func (c *Chat) LinkAcked(now time.Time, id LinkID, tag uint64) []Effect {
 	return c.step(now)
 }
 
+// LinkMoved tells that a link travels another way from now on, without a break.
+func (c *Chat) LinkMoved(now time.Time, id LinkID, kind Kind) []Effect {
+	c.begin(now)
+	if l := c.find(id); l != nil && l.Kind != kind {
+		l.Kind = kind
+		if l == c.carrier {
+			c.told = false // the caller knows it as the other kind
+		}
+	}
+	return c.step(now)
+}
+
+// Suspect tells that the device's network changed: every link has to prove itself at once, and what was lost before says nothing
+// about what comes now.
+func (c *Chat) Suspect(now time.Time) []Effect {
+	c.begin(now)
+	c.lost, c.barUntil, c.returned = [2]time.Time{}, time.Time{}, time.Time{}
+	for _, l := range c.links {
+		l.wantAck = true
+	}
+	return c.step(now)
+}
+
 // PeerActive tells which device the peer last wrote from, so that it is preferred among several links.
 func (c *Chat) PeerActive(now time.Time, device jid.JID) []Effect {
 	c.begin(now)
@@ -240,11 +263,17 @@ func (c *Chat) Trusted(id LinkID) (ok bool, rtt time.Duration) {
 	return false, 0
 }
 
+// Lapsed reports whether a link owes an answer for too long.
+func (c *Chat) Lapsed(id LinkID) bool {
+	l := c.find(id)
+	return l != nil && l.trust == lapsed
+}
+
 // Quick appends to dst where to send what needs no order and no guarantee, such as chat states and receipts: one path, or two
 // while trust is in doubt; 0 is the server. Nothing is appended when nothing can carry it.
 func (c *Chat) Quick(dst []LinkID) []LinkID {
 	direct := c.route != OnlyServer
-	if l := c.best(); direct && l != nil && l.trust == trusted && (l.Kind == Direct || c.route == Auto && !c.server.up) {
+	if l := c.best(); direct && l != nil && l.trust == trusted && (l.Kind == Direct || c.route == Auto) {
 		return append(dst, l.ID)
 	}
 	if direct && c.carrier != nil {

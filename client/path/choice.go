@@ -61,7 +61,7 @@ func (c *Chat) facts(now time.Time, best *lnk, h hold) facts {
 	if best == nil {
 		return f
 	}
-	f.link, f.same, f.relay = best.trust, best == c.carrier, best.Kind == Relay
+	f.link, f.same, f.relay, f.shaky = best.trust, best == c.carrier, best.Kind == Relay, best.lapses > 0
 	if best.trust == unproven {
 		return f
 	}
@@ -110,8 +110,6 @@ func (c *Chat) score(l *lnk) int {
 	}
 	if l.Kind == Direct {
 		s++
-	} else if c.server.up || c.route == OnlyDirect {
-		s -= 3 // no use for text while the server is there
 	}
 	return s
 }

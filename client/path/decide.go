@@ -15,7 +15,8 @@ type facts struct {
 	tired  bool  // links were lost too often lately
 	clear  bool  // everything before is at the device, or went before on the best link
 	stale  bool  // the path that carries now has not confirmed for too long: it counts as dead for this chat
-	steady bool  // enough time has passed since the last return to the link alone
+	shaky  bool  // the best link has lost trust before
+	steady bool  // enough time has passed since the last return to a link that had lost trust, or from a relay
 
 	waiting bool // a new message waits
 	brisk   bool // messages follow each other closely
@@ -68,8 +69,6 @@ func decide(f facts) verdict {
 		return verdict{mode: ViaServer, reason: "no link"}
 	case f.barred:
 		return verdict{mode: ViaServer, reason: "the link may not carry yet"}
-	case f.relay:
-		return verdict{mode: ViaServer, reason: "text prefers the server to a relay"}
 	case f.link == unproven:
 		return verdict{mode: ViaServer, reason: "the link is not proven"}
 	case f.link == lapsed && f.same && carrying:
@@ -84,7 +83,7 @@ func decide(f facts) verdict {
 	return change(f, carrying)
 }
 
-// change decides about moving from a working path (the server, or another link) to a trusted direct link.
+// change decides about moving from a working path (the server, or another link) to a trusted link.
 func change(f facts, carrying bool) verdict {
 	move := func(reason string) verdict { return verdict{mode: ViaLink, best: true, reason: reason} }
 	stay := verdict{mode: ViaServer, reason: "earlier messages are not confirmed yet"}
@@ -94,6 +93,9 @@ func change(f facts, carrying bool) verdict {
 	switch {
 	case carrying && f.carrier != trusted:
 		return move("the link before does not answer")
+	case carrying && f.shaky && !f.steady:
+		stay.reason = "the link lost trust too often"
+		return stay
 	case f.tired:
 		stay.reason = "links were lost too often"
 		return stay

@@ -45,7 +45,11 @@ func TestDecide(t *testing.T) {
 		{"a better link waits until the other is confirmed", with(direct, func(f *facts) { f.same = false }), verdict{mode: ViaLink}},
 		{"and takes over then", with(direct, func(f *facts) { f.same, f.clear = false, true }), verdict{mode: ViaLink, best: true}},
 
-		{"text prefers the server to a relay", with(proven, func(f *facts) { f.relay, f.clear = true, true }), verdict{mode: ViaServer}},
+		{"a relay carries like any link", with(proven, func(f *facts) { f.relay, f.clear = true, true }), verdict{mode: ViaLink, best: true}},
+		{"a link that lost trust before does not take over from a working one too soon", with(direct, func(f *facts) { f.same, f.clear, f.shaky, f.steady = false, true, true, false }), verdict{mode: ViaLink}},
+		{"but later it does", with(direct, func(f *facts) { f.same, f.clear, f.shaky = false, true, true }), verdict{mode: ViaLink, best: true}},
+		{"and a fresh one at once", with(direct, func(f *facts) { f.same, f.clear, f.steady = false, true, false }), verdict{mode: ViaLink, best: true}},
+		{"and when the working one stops", with(direct, func(f *facts) { f.same, f.carrier, f.shaky, f.steady = false, lapsed, true, false }), verdict{mode: ViaLink, best: true}},
 		{"a relay carries when there is no server", with(proven, func(f *facts) { f.relay, f.server = true, false }), verdict{mode: ViaLink, best: true}},
 
 		{"server only: never direct", with(direct, func(f *facts) { f.route, f.clear = OnlyServer, true }), verdict{mode: ViaServer}},

@@ -25,6 +25,8 @@ type lnk struct {
 	wantAck  bool      // ask for an acknowledgement at the end of this step
 	spareAt  time.Time // since when a newer link to the same device does its work; zero: not so
 	repaired bool      // Repair was asked for this lapse
+	doubted  bool      // Doubt was told since the last answer
+	lapses   int       // how often trust was lost
 }
 
 // flight is one message under way on a link.
@@ -60,6 +62,18 @@ func (l *lnk) lapseAt(cfg *Config) time.Time {
 	}
 	if !l.probeAt.IsZero() {
 		at = earlier(at, l.probeAt.Add(p))
+	}
+	return at
+}
+
+// doubtAt returns when half the time is over after which trust lapses; zero when no answer is owed, or it was told.
+func (l *lnk) doubtAt(cfg *Config) time.Time {
+	if l.trust != trusted || l.doubted {
+		return time.Time{}
+	}
+	at := l.lapseAt(cfg)
+	if !at.IsZero() {
+		at = at.Add(-l.patience(cfg) / 2)
 	}
 	return at
 }
@@ -107,7 +121,7 @@ func (l *lnk) answer(now time.Time, tag uint64) (acked []flight, ok bool) {
 			l.rtt += (sample - l.rtt) / 8
 		}
 	}
-	l.proofAt, l.probeAt = now, time.Time{}
+	l.proofAt, l.probeAt, l.doubted = now, time.Time{}, false
 	l.wantAck = len(l.unacked) > 0
 	return acked, true
 }

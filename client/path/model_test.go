@@ -32,7 +32,7 @@ func play(w *world, bursts int) {
 	w.send()
 	w.run(time.Minute)
 	w.check(true)
-	if mode, _ := w.chat.Mode(); mode != ViaLink {
+	if mode, id := w.chat.Mode(); mode != ViaLink || w.links[id].kind != Direct {
 		w.failf("%v although a direct link has worked for minutes", mode)
 	}
 }

@@ -21,8 +21,13 @@ func (c *Chat) step(now time.Time) []Effect {
 func (c *Chat) judge(now time.Time) {
 	for i := 0; i < len(c.links); i++ {
 		l := c.links[i]
+		if at := l.doubtAt(&c.cfg); !at.IsZero() && !now.Before(at) {
+			l.doubted = true
+			c.emit(Effect{Action: Doubt, Link: l.ID, Device: l.Device, Via: l.Kind})
+		}
 		if at := l.lapseAt(&c.cfg); l.trust == trusted && !at.IsZero() && !now.Before(at) {
 			l.trust = lapsed
+			l.lapses++
 		}
 		if l.trust == lapsed && !l.repaired {
 			l.repaired = true
@@ -45,10 +50,12 @@ func (c *Chat) judge(now time.Time) {
 	}
 }
 
-// spare reports whether a newer link to the same device carries instead of l, and since when in spareAt.
+// spare reports whether a better link to the same device carries instead of l, and since when in spareAt: a newer one of the same
+// kind, or a direct one instead of a relay.
 func (c *Chat) spare(l *lnk, now time.Time) bool {
 	k := c.carrier
-	if k == nil || k.Device != l.Device || k.trust != trusted || len(l.unacked) > 0 || slices.Index(c.links, k) <= slices.Index(c.links, l) {
+	if k == nil || k == l || k.Device != l.Device || k.trust != trusted || len(l.unacked) > 0 ||
+		k.Kind == l.Kind && slices.Index(c.links, k) < slices.Index(c.links, l) || k.Kind == Relay && l.Kind == Direct {
 		l.spareAt = time.Time{}
 		return false
 	}
@@ -67,10 +74,10 @@ func (c *Chat) forget(l *lnk, now time.Time) {
 		}
 	}
 	if c.carrier == l {
-		if !c.lost.IsZero() && now.Sub(c.lost) < c.cfg.Steady {
+		if before := c.lost[1]; !before.IsZero() && now.Sub(before) < c.cfg.Steady {
 			c.barUntil = now.Add(c.cfg.Steady)
 		}
-		c.carrier, c.lost = nil, now
+		c.carrier, c.lost = nil, [2]time.Time{now, c.lost[0]}
 		if c.mode == DoubledUp {
 			c.mode = ViaServer
 		} else {
@@ -159,7 +166,7 @@ func (c *Chat) choose(now time.Time) {
 	}
 	if v.mode == ViaLink {
 		c.holdFails = 0
-		if c.mode == DoubledUp {
+		if c.mode == DoubledUp || c.carrier != nil && carrier != nil && c.carrier.Kind == Relay && carrier.Kind == Direct {
 			c.returned = now
 		}
 	}
@@ -184,6 +191,7 @@ func (c *Chat) Next() time.Time {
 	}
 	for _, l := range c.links {
 		at(l.probeDue(&c.cfg))
+		at(l.doubtAt(&c.cfg))
 		if l.trust == trusted {
 			at(l.lapseAt(&c.cfg))
 		} else {

@@ -61,7 +61,7 @@ func (m Mode) String() string {
 // Action tells what an effect asks for or reports.
 type Action uint8
 
-// The actions. The first four ask the caller to do something; the others report.
+// The actions. The first five ask the caller to do something; the others report.
 const (
 	// Hand: give the message ID to the path Link (0: the server), now and in the order of the effects. The same message may
 	// be handed to several paths, and again to the same kind of path after the earlier one broke. On a link, Tag comes back
@@ -69,6 +69,9 @@ const (
 	Hand Action = iota + 1
 	// Probe: ask the other end of Link to acknowledge what it has (XEP-0198 §4 <r/>). The answer comes back as LinkAcked.
 	Probe
+	// Doubt: Link owes an answer for half the time after which trust lapses. Whatever would have to carry then, which is the
+	// server, should be asked for a sign of life now: what silenced the link may have silenced it too.
+	Doubt
 	// Repair: trust in Link has lapsed. Start another introduction with Device beside it; keep Link.
 	Repair
 	// Drop: Link is of no more use (Reason says why). Close it. It is forgotten already; LinkDown need not be told.
@@ -88,16 +91,16 @@ const (
 
 // String returns a word for logs.
 func (a Action) String() string {
-	return [...]string{"", "hand", "probe", "repair", "drop", "sent", "delivered", "failed", "settled", "changed"}[a]
+	return [...]string{"", "hand", "probe", "doubt", "repair", "drop", "sent", "delivered", "failed", "settled", "changed"}[a]
 }
 
 // Effect is one thing to do, or to tell.
 type Effect struct {
 	Action Action
 	ID     string  // origin-id of the message: Hand, Sent, Delivered, Failed, Settled
-	Link   LinkID  // Hand (0: server), Probe, Repair, Drop, Changed
+	Link   LinkID  // Hand (0: server), Probe, Doubt, Repair, Drop, Changed
 	Tag    uint64  // Hand: for LinkAcked; rises on every link
-	Device jid.JID // Repair, Drop, Changed: the device at the end of Link
+	Device jid.JID // Doubt, Repair, Drop, Changed: the device at the end of Link
 	Via    Kind    // Hand, Sent, Delivered, Changed: the kind of path
 	Mode   Mode    // Changed
 	Reason string  // Drop, Changed, Failed
@@ -115,7 +118,8 @@ type Config struct {
 	Dead time.Duration
 	// Hold is the longest new messages wait at a change from one working path to another. Default 300 ms.
 	Hold time.Duration
-	// Steady is the shortest time between two returns to a link that keeps losing trust. Default 30 s.
+	// Steady is the shortest time between two returns to a link that keeps losing trust, and the time within which three
+	// carrying links lost are too many. Default 30 s.
 	Steady time.Duration
 	// ServerStall is how long a message may stay unacknowledged by the server, while a trusted link is at hand, before the
 	// server path counts as dead for the chat. Default 2 s.

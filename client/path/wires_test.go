@@ -123,7 +123,7 @@ func (w *world) serverDown(notice time.Duration) {
 
 func (w *world) linkUp(d *device, kind Kind) {
 	w.lastID++
-	l := &wire{id: w.lastID, dev: d, alive: true}
+	l := &wire{id: w.lastID, kind: kind, dev: d, alive: true}
 	w.links[l.id] = l
 	w.apply(w.chat.LinkUp(w.now, Link{ID: l.id, Device: d.jid, Kind: kind}))
 }
@@ -279,5 +279,12 @@ func (w *world) heal() {
 		w.cut(l, 0)
 	}
 	w.run(time.Second)
+	if w.dice(2) == 0 {
+		w.linkUp(w.devices[0], Relay)
+		w.run(w.ms(0, 5000))
+	}
 	w.linkUp(w.devices[0], Direct)
+	if w.dice(2) == 0 {
+		w.linkUp(w.devices[0], Relay) // the peer's half of an attempt that ended in less
+	}
 }

@@ -33,7 +33,10 @@ type world struct {
 	devices []*device
 	links   map[LinkID]*wire
 	lastID  LinkID
-	changes int // from the link alone to something else
+	changes int         // from the link alone to something else
+	changed []time.Time // when what carries changed
+	doubts  int
+	carrier Effect // the last Changed
 	fail    string
 }
 
@@ -77,6 +80,7 @@ type session struct {
 // wire is one link.
 type wire struct {
 	id          LinkID
+	kind        Kind
 	dev         *device
 	alive       bool
 	stallTo     time.Time // nothing arrives before, in the directions below
@@ -218,6 +222,12 @@ func (w *world) apply(effects []Effect) {
 			if e.Mode == DoubledUp {
 				w.changes++
 			}
+			if e.Mode != w.carrier.Mode || e.Link != w.carrier.Link {
+				w.changed = append(w.changed, w.now)
+			}
+			w.carrier = e
+		case Doubt:
+			w.doubts++
 		}
 	}
 }
