@@ -124,7 +124,7 @@ func (d *demo) startServer(ctx context.Context) error {
 		Data: filepath.Join(d.dir, "server"), Domain: "localhost",
 		ListenC2S: "127.0.0.1:0", ListenC2STLS: "off", ListenShared: "off", ListenSTUN: "127.0.0.1:0", ListenSTUN2: "off", ListenTURN: "off", ListenAdmin: "off",
 		STUNAddresses: "off", TURNPorts: "49152-65535",
-		Introduce:     "contacts", ArchiveDefault: "always",
+		Introduce: "contacts", ArchiveDefault: "always",
 		MaxConnections: 100, MaxPerAddress: 100, MaxSessions: 20, MaxContacts: 100, MaxInbox: 100,
 		ResumeTimeout: time.Minute, HandshakeLimit: 10 * time.Second,
 	}
