@@ -29,6 +29,9 @@ type Spec struct {
 	// Wrap is a command line that replaces itself by Path and Args (exec, not
 	// fork), so that the process id stays that of the program.
 	Wrap []string
+	// Keep chooses the lines of standard output that failure reports show; nil
+	// shows them all. It is called by one goroutine.
+	Keep func(line string) bool
 }
 
 // reapTimeout bounds how long the end of a killed process is waited for.
@@ -125,7 +128,11 @@ func (s Spec) start(t testing.TB) (*Process, error) {
 		stderr: newTail(256 << 10),
 		done:   make(chan struct{}),
 	}
-	go p.lines.read(p.stdout)
+	var kept io.Writer = p.stdout
+	if s.Keep != nil {
+		kept = chosen{p.stdout, s.Keep}
+	}
+	go p.lines.read(kept)
 	go p.lines.deliver()
 	stderrEnd := make(chan struct{})
 	go func() {

@@ -250,6 +250,23 @@ func TestStartErrors(t *testing.T) {
 	}
 }
 
+func TestReportShowsChosenLines(t *testing.T) {
+	s := echo()
+	s.Keep = func(line string) bool { return line != "echo noise" }
+	p := s.Start(t)
+	for _, line := range []string{"noise", "words", "noise"} {
+		if err := p.Send(line); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, want := range []string{"noise", "words", "noise"} { // all are delivered
+		p.Expect(10*time.Second, want, Contains(want))
+	}
+	if r := p.Report(); strings.Contains(r, "noise") || !strings.Contains(r, "words") {
+		t.Errorf("reported %q", r)
+	}
+}
+
 func TestTailKeepsTheEnd(t *testing.T) {
 	k := newTail(10)
 	for i := range 100 {

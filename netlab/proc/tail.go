@@ -1,6 +1,9 @@
 package proc
 
-import "sync"
+import (
+	"strings"
+	"sync"
+)
 
 // tail keeps the end of what is written to it. It is leaf data behind a mutex,
 // as several goroutines look at it.
@@ -21,6 +24,19 @@ func (k *tail) Write(b []byte) (int, error) {
 	if len(k.data) > 2*k.max { // trimmed rarely, so the cost per byte is constant
 		k.data = append(k.data[:0], k.data[len(k.data)-k.max:]...)
 		k.dropped = true
+	}
+	return len(b), nil
+}
+
+// chosen passes on the lines that are to be kept. Each is written at once.
+type chosen struct {
+	to   *tail
+	keep func(line string) bool
+}
+
+func (c chosen) Write(b []byte) (int, error) {
+	if c.keep(strings.TrimSuffix(string(b), "\n")) {
+		return c.to.Write(b)
 	}
 	return len(b), nil
 }

@@ -10,31 +10,6 @@ import (
 	"godwit/netlab"
 )
 
-// meeting is two people behind a NAT each, and a server, in the laboratory.
-type meeting struct {
-	lab          *netlab.Lab
-	homeA, homeB *netlab.NAT
-	hostS        *netlab.Host
-	server       *Server
-	alice, bob   *Person
-}
-
-func meet(t *testing.T, a, b netlab.Kind) *meeting {
-	t.Helper()
-	m := &meeting{lab: netlab.New(t)}
-	m.hostS = m.lab.AddHost("server")
-	m.homeA, m.homeB = m.lab.AddNAT("home-a", a), m.lab.AddNAT("home-b", b)
-	hostA, hostB := m.homeA.AddHost("alice"), m.homeB.AddHost("bob")
-	m.server = StartServer(t, m.hostS, m.hostS.Addr().String())
-	for _, account := range []string{"alice@localhost", "bob@localhost"} {
-		m.server.AddAccount(t, account)
-	}
-	m.alice = SignIn(t, hostA, m.server, "alice@localhost", t.TempDir())
-	m.bob = SignIn(t, hostB, m.server, "bob@localhost", t.TempDir())
-	Befriend(t, m.alice, m.bob)
-	return m
-}
-
 // greet exchanges a message each way by the server, which makes the clients try a direct path.
 func (m *meeting) greet(t *testing.T) {
 	t.Helper()

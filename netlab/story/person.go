@@ -46,12 +46,18 @@ type Person struct {
 	*proc.Process
 	Name, Account string
 
+	watch Watched // called by the reading goroutine
+
 	mu     sync.Mutex // guards the rest
 	events []Event
 	more   chan struct{}
 	ended  bool
 	taken  int // Await has looked at events[:taken]
 }
+
+// Watched makes a client whose events also go to a function, in their order and on one goroutine, before anybody else sees them. If that returns
+// false the event is forgotten afterwards, so that a long test does not keep what it has counted.
+type Watched func(Event) (keep bool)
 
 // SignIn starts a client of an account and waits until it is online. data is its directory, so that it can come back; more are further flags.
 func SignIn(t testing.TB, place Place, s *Server, account, data string, more ...string) *Person {
@@ -64,12 +70,26 @@ func SignIn(t testing.TB, place Place, s *Server, account, data string, more ...
 // Launch is SignIn without the waiting.
 func Launch(t testing.TB, place Place, s *Server, account, data string, more ...string) *Person {
 	t.Helper()
+	return Watched(func(Event) bool { return true }).Launch(t, place, s, account, data, more...)
+}
+
+// Launch starts a client that is watched. If more names no --server, it is the server's listener c2s.
+func (w Watched) Launch(t testing.TB, place Place, s *Server, account, data string, more ...string) *Person {
+	t.Helper()
 	name, _, _ := strings.Cut(account, "@")
-	args := append([]string{"headless", account, "--server", s.Addr("c2s"), "--ca", s.CA(), "--data", data}, more...)
-	p := &Person{Name: name, Account: account, more: make(chan struct{})}
-	p.Process = place.StartSpec(t, proc.Spec{Name: name, Path: Binary(t), Args: args, Env: []string{"GODWIT_PASSWORD=" + password(account)}})
+	args := append([]string{"headless", account, "--ca", s.CA(), "--data", data}, more...)
+	if !slices.Contains(more, "--server") {
+		args = append(args, "--server", s.Addr("c2s"))
+	}
+	p := &Person{Name: name, Account: account, more: make(chan struct{}), watch: w}
+	p.Process = place.StartSpec(t, proc.Spec{Name: name, Path: Binary(t), Args: args, Env: []string{"GODWIT_PASSWORD=" + password(account)}, Keep: remarkable})
 	go p.read()
 	return p
+}
+
+// remarkable keeps the numbered messages of a long talk out of failure reports.
+func remarkable(line string) bool {
+	return !strings.HasPrefix(line, `{"event":"message"`) && !strings.HasPrefix(line, `{"event":"sent"`) && !strings.HasPrefix(line, `{"event":"delivered"`)
 }
 
 func (p *Person) read() {
@@ -78,7 +98,9 @@ func (p *Person) read() {
 		if err := json.Unmarshal([]byte(line), &e); err != nil {
 			e = Event{Event: "garbage", Line: line}
 		}
-		p.add(&e)
+		if p.watch(e) {
+			p.add(&e)
+		}
 	}
 	p.add(nil)
 }
@@ -164,13 +186,18 @@ func (p *Person) Told() []Event {
 // Do sends a command.
 func (p *Person) Do(t testing.TB, command map[string]any) {
 	t.Helper()
-	line, err := json.Marshal(command)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := p.Send(string(line)); err != nil {
+	if err := p.Try(command); err != nil {
 		t.Fatalf("%s: %v", p.Name, err)
 	}
+}
+
+// Try is Do from any goroutine.
+func (p *Person) Try(command map[string]any) error {
+	line, err := json.Marshal(command)
+	if err != nil {
+		return err
+	}
+	return p.Send(string(line))
 }
 
 // Write sends a message.

@@ -40,9 +40,15 @@ type Server struct {
 // more are further flags.
 func StartServer(t testing.TB, place Place, address string, more ...string) *Server {
 	t.Helper()
+	return startServer(t, place, append([]string{"--listen-c2s", net.JoinHostPort(address, "0"), "--listen-c2s-tls", "off",
+		"--listen-stun", net.JoinHostPort(address, "0"), "--listen-admin", "127.0.0.1:0"}, more...)...)
+}
+
+// startServer starts a server with these flags and waits until it is ready.
+func startServer(t testing.TB, place Place, flags ...string) *Server {
+	t.Helper()
 	s := &Server{Data: t.TempDir(), place: place}
-	s.args = append([]string{"serve", "--data", s.Data, "--listen-c2s", net.JoinHostPort(address, "0"), "--listen-c2s-tls", "off",
-		"--listen-stun", net.JoinHostPort(address, "0"), "--listen-admin", "127.0.0.1:0"}, more...)
+	s.args = append([]string{"serve", "--data", s.Data}, flags...)
 	s.start(t)
 	return s
 }

@@ -9,6 +9,7 @@ import (
 const stream = `{"Action":"start","Package":"godwit/a"}
 {"Action":"run","Package":"godwit/a","Test":"TestGood"}
 {"Action":"output","Package":"godwit/a","Test":"TestGood","Output":"noise\n"}
+{"Action":"output","Package":"godwit/a","Test":"TestGood","Output":"lab| a row\n"}
 {"Action":"pass","Package":"godwit/a","Test":"TestGood","Elapsed":0.1}
 {"Action":"output","Package":"godwit/a","Test":"TestBad","Output":"    a_test.go:7: reason\n"}
 {"Action":"fail","Package":"godwit/a","Test":"TestBad","Elapsed":0.1}
@@ -30,7 +31,7 @@ func TestCountsAndShows(t *testing.T) {
 	if res.passed != 1 || strings.Join(res.failed, " ") != "a.TestBad b" || len(res.skipped) != 2 {
 		t.Errorf("%d passed, failed %q, skipped %v", res.passed, res.failed, res.skipped)
 	}
-	for _, want := range []string{"a_test.go:7: reason", "b.go:1: no such thing", "ok godwit/c"} {
+	for _, want := range []string{"a_test.go:7: reason", "b.go:1: no such thing", "ok godwit/c", "a row\n"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("the output lacks %q:\n%s", want, &out)
 		}

@@ -50,6 +50,7 @@ var errSkipped = errors.New("skipped")
 type run struct {
 	ctx      context.Context
 	ci       bool
+	chosen   bool // the stages were named
 	fuzzTime time.Duration
 	notes    []string // of the stage that is running
 	passed   int
@@ -85,7 +86,7 @@ func main() {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	r := &run{ctx: ctx, ci: inCI(os.Getenv("CI")), fuzzTime: *fuzzTime}
+	r := &run{ctx: ctx, ci: inCI(os.Getenv("CI")), chosen: flag.NArg() > 0, fuzzTime: *fuzzTime}
 	if !r.all(chosen) {
 		os.Exit(1)
 	}

@@ -123,9 +123,14 @@ func interop(r *run) error {
 	return r.goTest([]string{"GODWIT_BINARY=" + binary, "GORACE=halt_on_error=1"}, "-count=1", "./interop/...")
 }
 
-// netlab measures and cuts, so nothing else runs beside it.
+// netlab measures and cuts, so nothing else runs beside it. In CI, and where it is all that is asked for, it plays everything; else what stands
+// for it.
 func netlab(r *run) error {
-	return r.goTest(nil, append([]string{"-count=1", "-p=1"}, labs...)...)
+	var env []string
+	if r.ci || r.chosen {
+		env = append(env, "GODWIT_LAB=full")
+	}
+	return r.goTest(env, append([]string{"-count=1", "-p=1", "-timeout=30m"}, labs...)...)
 }
 
 // labs are the packages that build networks.
