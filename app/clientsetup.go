@@ -11,7 +11,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
-	"strconv"
+	"slices"
 	"strings"
 
 	"godwit/client"
@@ -66,7 +66,9 @@ func newClient(ctx context.Context, o clientOptions) (*runningClient, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the messages kept in %s can not be opened: %w", o.data, err)
 	}
-	direct, err := quic.New(quic.Config{Loopback: onThisMachine(o), Firewall: o.firewall, Logger: o.log})
+	relayTrust := trust.Clone()
+	relayTrust.ServerName = o.account.Domain() // TURN servers that the account's server announced are also believed in its name
+	direct, err := quic.New(quic.Config{Loopback: onThisMachine(o), TLS: relayTrust, Firewall: o.firewall, Logger: o.log})
 	if err != nil {
 		store.Close()
 		return nil, fmt.Errorf("no socket for direct connections: %w", err)
@@ -76,7 +78,7 @@ func newClient(ctx context.Context, o clientOptions) (*runningClient, error) {
 		Dialer:     &tcp.Dialer{TLS: trust, Server: o.server, Mode: o.mode},
 		Cache:      store,
 		Transports: []peer.Transport{direct},
-		Services:   func(s []extdisco.Service) { direct.SetServers(stunServers(s, o)) },
+		Services:   func(s []extdisco.Service) { direct.SetServices(services(s, o)) },
 		Route:      o.route, Share: o.share,
 		Software: client.Software{Name: "Godwit", Version: Version, Device: o.device},
 		Logger:   o.log,
@@ -134,22 +136,14 @@ func onThisMachine(o clientOptions) bool {
 	return err == nil && ip.IsLoopback()
 }
 
-// stunServers picks the STUN servers out of what the server announced. Where the user said how to reach the server, its own name, which DNS may
-// not know, means that address.
-func stunServers(services []extdisco.Service, o clientOptions) []string {
-	var out []string
-	for _, s := range services {
-		if s.Type != extdisco.STUN || s.Transport != "" && s.Transport != "udp" {
-			continue
+// services is what the server announced beside XMPP, as the direct transport takes it. Where the user said how to reach the server, its own name,
+// which DNS may not know, means that address.
+func services(announced []extdisco.Service, o clientOptions) []extdisco.Service {
+	out := slices.Clone(announced)
+	for i := range out {
+		if out[i].Host == o.account.Domain() {
+			out[i].Host = serverHost(o)
 		}
-		host, port := s.Host, s.Port
-		if host == o.account.Domain() {
-			host = serverHost(o)
-		}
-		if port == 0 {
-			port = 3478
-		}
-		out = append(out, net.JoinHostPort(host, strconv.Itoa(int(port))))
 	}
 	return out
 }

@@ -163,12 +163,9 @@ func (p *Pool) Acquire(ctx context.Context) (r *Relay, release func(), err error
 			p.mu.Unlock()
 			return nil, nil, ErrClosed
 		case p.current != nil && p.current.alive():
-			r := p.current
-			r.users++
-			p.look(r, trustedQuiet)
+			r, release := p.take()
 			p.mu.Unlock()
-			var once sync.Once
-			return r, func() { once.Do(func() { p.release(r) }) }, nil
+			return r, release, nil
 		case len(servers) == 0:
 			p.mu.Unlock()
 			return nil, nil, ErrNoServer
@@ -189,6 +186,26 @@ func (p *Pool) Acquire(ctx context.Context) (r *Relay, release func(), err error
 			return nil, nil, ctx.Err()
 		}
 	}
+}
+
+// TryAcquire returns the allocation if there is one already.
+func (p *Pool) TryAcquire() (r *Relay, release func(), ok bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed || p.current == nil || !p.current.alive() {
+		return nil, nil, false
+	}
+	r, release = p.take()
+	return r, release, true
+}
+
+// take counts one more user of the current allocation. Called with mu held.
+func (p *Pool) take() (*Relay, func()) {
+	r := p.current
+	r.users++
+	p.look(r, trustedQuiet)
+	var once sync.Once
+	return r, func() { once.Do(func() { p.release(r) }) }
 }
 
 func (p *Pool) release(r *Relay) {

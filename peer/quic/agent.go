@@ -4,167 +4,278 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"fmt"
-	"log/slog"
 	"net"
 	"net/netip"
+	"sync"
 	"time"
 
+	"godwit/peer/allocation"
+	"godwit/peer/ice"
 	"godwit/udpmux"
 	"godwit/xep/icetransport"
-
-	"github.com/pion/ice/v4"
-	"github.com/pion/logging"
 )
 
-// Tuning of ICE. The library's defaults wait up to two seconds for a better
-// pair; here the first pair that works carries, because a better one replaces
-// it later.
 const (
-	checkInterval   = 50 * time.Millisecond
-	relayWait       = 200 * time.Millisecond
-	iceKeepAlive    = 5 * time.Second
-	maxChecks       = 400 // per pair: as long as an introduction may take
-	maxRemote       = 16  // candidates of the peer that are checked
-	ufragBytes      = 6   // 48 bits; RFC 8445 §5.3 asks for 24
-	passwordBytes   = 18  // 144 bits; it asks for 128
-	selectionBuffer = 8
+	ufragBytes      = 6  // 48 bits; RFC 8445 §5.3 asks for 24
+	passwordBytes   = 18 // 144 bits; it asks for 128
+	selectionBuffer = 16
+	maxCheck        = 1500
 )
 
-// pair is what ICE selected.
-type pair struct {
-	remote                netip.AddrPort
-	localKind, remoteKind string
-	relayed               bool
+// base is a socket of a session, in one IP family.
+type base struct {
+	id    ice.BaseID
+	mux   *udpmux.Mux
+	conn  *udpmux.Conn
+	relay *allocation.Relay // nil for sockets of this machine
 }
 
-// agent wraps one ICE agent. Its events come by channel, so that nothing is
-// done on the library's goroutines.
+// choice is a pair that was taken.
+type choice struct {
+	ice.Selected
+	base *base
+}
+
+// agent runs the checks of one session on its sockets. The decisions are package
+// ice's; they and the table of bases are guarded by mu.
 type agent struct {
-	ice         *ice.Agent
-	ufrag, pwd  string
-	selected    chan pair
-	acceptable  func(netip.Addr) bool
-	remoteCount int // owned by the caller of addRemote
+	ufrag, pwd string
+	proven     func(*udpmux.Mux, netip.AddrPort)
+	selected   chan choice
+
+	started chan struct{} // closed by start
+	done    chan struct{} // closed by close
+	kick    chan struct{}
+	running sync.WaitGroup
+
+	mu     sync.Mutex
+	core   *ice.Agent
+	bases  map[ice.BaseID]*base
+	closed bool
+	begun  bool
 }
 
-// newAgent makes an agent on the shared socket. proven is called, on the
-// socket's reading goroutine, with every address that answered a check, and
-// before anything that arrives after the answer.
-func newAgent(mux *udpmux.Mux, hosts []netip.AddrPort, loopback bool, logger *slog.Logger, proven func(netip.AddrPort)) (*agent, error) {
+// newAgent makes an agent without sockets. proven is called, on the reading
+// goroutine of the socket, with every address that answered a check, and before
+// anything that arrives there after the answer.
+func newAgent(loopback bool, proven func(*udpmux.Mux, netip.AddrPort)) *agent {
 	a := &agent{
-		ufrag: token(ufragBytes), pwd: token(passwordBytes),
-		selected:   make(chan pair, selectionBuffer),
-		acceptable: func(address netip.Addr) bool { return acceptable(address, loopback) },
+		ufrag: token(ufragBytes), pwd: token(passwordBytes), proven: proven,
+		selected: make(chan choice, selectionBuffer),
+		started:  make(chan struct{}), done: make(chan struct{}), kick: make(chan struct{}, 1),
+		bases: make(map[ice.BaseID]*base),
 	}
-	options := []ice.AgentOption{
-		ice.WithLocalCredentials(a.ufrag, a.pwd),
-		ice.WithUDPMux(&iceMux{mux: mux, local: onePerFamily(hosts), proven: proven}),
-		ice.WithNetworkTypes([]ice.NetworkType{ice.NetworkTypeUDP4, ice.NetworkTypeUDP6}),
-		// Server-reflexive candidates are found and signalled by us; their base
-		// is the host candidate, which is all that checks are sent from
-		// (RFC 8445 §6.1.2.4).
-		ice.WithCandidateTypes([]ice.CandidateType{ice.CandidateTypeHost}),
-		ice.WithMulticastDNSMode(ice.MulticastDNSModeDisabled),
-		ice.WithHostAcceptanceMinWait(0),
-		ice.WithSrflxAcceptanceMinWait(0),
-		ice.WithPrflxAcceptanceMinWait(0),
-		ice.WithRelayAcceptanceMinWait(relayWait),
-		ice.WithCheckInterval(checkInterval),
-		ice.WithKeepaliveInterval(iceKeepAlive),
-		ice.WithMaxBindingRequests(maxChecks),
-		ice.WithRenomination(ice.DefaultNominationValueGenerator()),
-		// Deadlines are the introduction's and the connection's.
-		ice.WithDisconnectedTimeout(0),
-		ice.WithFailedTimeout(0),
-		ice.WithRemoteIPFilter(func(ip net.IP) bool {
-			address, ok := netip.AddrFromSlice(ip)
-			return ok && a.acceptable(address.Unmap())
-		}),
-		ice.WithLoggerFactory(loggers{logger}),
-	}
-	if loopback {
-		options = append(options, ice.WithIncludeLoopback())
-	}
-	var err error
-	if a.ice, err = ice.NewAgentWithOptions(options...); err != nil {
-		return nil, fmt.Errorf("peer/quic: ICE: %w", err)
-	}
-	_ = a.ice.OnCandidate(func(ice.Candidate) {}) // gathering demands a handler
-	_ = a.ice.OnSelectedCandidatePairChange(a.pairSelected)
-	if err := a.ice.GatherCandidates(); err != nil {
-		a.close()
-		return nil, fmt.Errorf("peer/quic: ICE: %w", err)
-	}
-	return a, nil
+	a.core = ice.New(ice.Credentials{Ufrag: a.ufrag, Pwd: a.pwd}, func(address netip.Addr) bool { return acceptable(address, loopback) })
+	a.running.Go(a.run)
+	return a
 }
 
-// pairSelected never blocks: only the first selections matter.
-func (a *agent) pairSelected(local, remote ice.Candidate) {
-	address, ok := addressOf(remote)
+// addBase checks from one more socket. local is its address in the family meant.
+func (a *agent) addBase(mux *udpmux.Mux, local netip.AddrPort, relay *allocation.Relay) (*base, error) {
+	conn, err := mux.Family(a.ufrag, local)
+	if err != nil {
+		return nil, fmt.Errorf("peer/quic: %w", err)
+	}
+	conn.OnAnswer(func(from netip.AddrPort) { a.proven(mux, from) })
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.closed {
+		_ = conn.Close()
+		return nil, net.ErrClosed
+	}
+	id, ok := a.core.AddBase(ice.Base{Address: local, Relayed: relay != nil}, time.Now())
 	if !ok {
+		_ = conn.Close()
+		return nil, fmt.Errorf("peer/quic: too many sockets in one session")
+	}
+	b := &base{id: id, mux: mux, conn: conn, relay: relay}
+	a.bases[id] = b
+	a.running.Go(func() { a.read(b) })
+	a.flush()
+	return b, nil
+}
+
+// removeBase checks from a socket no longer.
+func (a *agent) removeBase(b *base) {
+	a.mu.Lock()
+	a.core.RemoveBase(b.id)
+	delete(a.bases, b.id)
+	a.mu.Unlock()
+	_ = b.conn.Close()
+}
+
+// hasBase reports whether there is any socket to check from.
+func (a *agent) hasBase() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return len(a.bases) > 0
+}
+
+// start begins the checks.
+func (a *agent) start(controlling bool, ufrag, pwd string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.begun || a.closed {
 		return
 	}
+	a.begun = true
+	a.core.Start(controlling, ice.Credentials{Ufrag: ufrag, Pwd: pwd}, time.Now())
+	close(a.started)
+	a.flush()
+}
+
+// addRemote checks candidates of the peer. What was without success before is
+// tried anew with them: they may mean that the peer has moved.
+func (a *agent) addRemote(list []icetransport.Candidate) {
+	now := time.Now()
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.core.AddRemote(list, now)
+	a.core.Wake(now)
+	for _, b := range a.bases {
+		a.permit(b)
+	}
+	a.flush()
+}
+
+// permit lets the peer's packets through a relay before any check is under way
+// (RFC 8656 §9): that costs a round trip. Called with mu held.
+func (a *agent) permit(b *base) {
+	if b.relay == nil {
+		return
+	}
+	var list []netip.Addr
+	for _, remote := range a.core.Remotes() {
+		if ip := remote.Addr(); ip.Is4() == b.relay.Address().Addr().Is4() && (!ice.Private(ip) || ice.Private(b.relay.Address().Addr())) {
+			list = append(list, ip)
+		}
+	}
+	b.relay.Permit(list...)
+}
+
+func (a *agent) wake() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.core.Wake(time.Now())
+	a.flush()
+}
+
+func (a *agent) settle() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.core.Settle()
+}
+
+func (a *agent) reject(c choice) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.core.Reject(c.base.id, c.Remote, time.Now())
+}
+
+// describe tells what is known of the path between a socket and an address.
+func (a *agent) describe(mux *udpmux.Mux, remote netip.AddrPort) (choice, bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for id, b := range a.bases {
+		if b.mux != mux {
+			continue
+		}
+		if s, ok := a.core.Describe(id, remote); ok {
+			return choice{s, b}, true
+		}
+	}
+	return choice{}, false
+}
+
+// flush sends what the checks want sent, and reports what they decided. Called
+// with mu held; sending does not wait for anything.
+func (a *agent) flush() {
+	packets, decided := a.core.Drain()
+	for _, p := range packets {
+		if b := a.bases[p.Base]; b != nil {
+			// An error is like a loss: the address has no route, or the relay refuses.
+			_, _ = b.conn.WriteTo(p.Data, net.UDPAddrFromAddrPort(p.To))
+		}
+	}
+	for _, s := range decided {
+		if b := a.bases[s.Base]; b != nil {
+			select {
+			case a.selected <- choice{s, b}:
+			default: // only ever more than the session can want
+			}
+		}
+	}
 	select {
-	case a.selected <- pair{
-		remote: address, localKind: local.Type().String(), remoteKind: remote.Type().String(),
-		relayed: local.Type() == ice.CandidateTypeRelay || remote.Type() == ice.CandidateTypeRelay,
-	}:
+	case a.kick <- struct{}{}:
 	default:
 	}
 }
 
-// start begins the checks.
-func (a *agent) start(controlling bool, ufrag, pwd string) error {
-	begin := a.ice.StartAccept
-	if controlling {
-		begin = a.ice.StartDial
+// run does what is due in time.
+func (a *agent) run() {
+	timer := time.NewTimer(time.Hour)
+	defer timer.Stop()
+	for {
+		select {
+		case <-a.done:
+			return
+		case <-a.kick:
+		case <-timer.C:
+		}
+		a.mu.Lock()
+		now := time.Now()
+		next := a.core.Tick(now)
+		if !a.closed {
+			a.flush()
+		}
+		select { // flush wakes this goroutine, which is awake
+		case <-a.kick:
+		default:
+		}
+		a.mu.Unlock()
+		timer.Reset(max(next.Sub(now), time.Millisecond))
 	}
-	if _, err := begin(ufrag, pwd); err != nil {
-		return fmt.Errorf("peer/quic: ICE: %w", err)
-	}
-	return nil
 }
 
-// addRemote checks candidates of the peer. Called by one goroutine at a time.
-func (a *agent) addRemote(list []icetransport.Candidate) {
-	for _, c := range list {
-		if c.Component != 1 || !a.acceptable(c.Address.Addr()) || a.remoteCount >= maxRemote {
-			continue
-		}
-		remote, err := remoteCandidate(c)
+// read hands what arrives on a socket to the checks. Checks that come before
+// ours have begun wait in the socket's queue.
+func (a *agent) read(b *base) {
+	select {
+	case <-a.started:
+	case <-a.done:
+		return
+	}
+	buffer := make([]byte, maxCheck)
+	for {
+		n, addr, err := b.conn.ReadFrom(buffer)
 		if err != nil {
-			continue
+			return
 		}
-		a.remoteCount++
-		_ = a.ice.AddRemoteCandidate(remote) // fails only for kinds not made here
+		a.mu.Lock()
+		if !a.closed {
+			a.core.Receive(b.id, buffer[:n], addrPortOf(addr), time.Now())
+			a.flush()
+		}
+		a.mu.Unlock()
 	}
 }
 
-func (a *agent) close() { _ = a.ice.GracefulClose() }
-
-func remoteCandidate(c icetransport.Candidate) (ice.Candidate, error) {
-	address, port := c.Address.Addr().String(), int(c.Address.Port())
-	switch c.Kind {
-	case icetransport.Host:
-		return ice.NewCandidateHost(&ice.CandidateHostConfig{
-			Network: "udp", Address: address, Port: port, Component: c.Component,
-			Priority: c.Priority, Foundation: c.Foundation,
-		})
-	case icetransport.Relayed:
-		return ice.NewCandidateRelay(&ice.CandidateRelayConfig{
-			Network: "udp", Address: address, Port: port, Component: c.Component,
-			Priority: c.Priority, Foundation: c.Foundation, RelAddr: "0.0.0.0", RelPort: 9,
-		})
-	case icetransport.PeerReflexive:
-		return ice.NewCandidatePeerReflexive(&ice.CandidatePeerReflexiveConfig{
-			Network: "udp", Address: address, Port: port, Component: c.Component,
-			Priority: c.Priority, Foundation: c.Foundation, RelAddr: "0.0.0.0", RelPort: 9,
-		})
+// close ends the checks and returns when nothing of them is left.
+func (a *agent) close() {
+	a.mu.Lock()
+	if a.closed {
+		a.mu.Unlock()
+		return
 	}
-	return ice.NewCandidateServerReflexive(&ice.CandidateServerReflexiveConfig{
-		Network: "udp", Address: address, Port: port, Component: c.Component,
-		Priority: c.Priority, Foundation: c.Foundation, RelAddr: "0.0.0.0", RelPort: 9,
-	})
+	a.closed = true
+	bases := a.bases
+	a.bases = make(map[ice.BaseID]*base)
+	a.mu.Unlock()
+	close(a.done)
+	for _, b := range bases {
+		_ = b.conn.Close()
+	}
+	a.running.Wait()
 }
 
 // acceptable tells addresses that a check may be sent to. A peer could name any
@@ -181,90 +292,9 @@ func acceptable(a netip.Addr, loopback bool) bool {
 	return true
 }
 
-func addressOf(c ice.Candidate) (netip.AddrPort, bool) {
-	address, err := netip.ParseAddr(c.Address())
-	if err != nil || c.Port() < 1 || c.Port() > 65535 {
-		return netip.AddrPort{}, false
-	}
-	return netip.AddrPortFrom(address.Unmap(), uint16(c.Port())), true
-}
-
-// onePerFamily keeps the first address of each IP family: all of them are the
-// one socket, so checking from each would only repeat the same packets.
-func onePerFamily(hosts []netip.AddrPort) []net.Addr {
-	var chosen []net.Addr
-	var four, six bool
-	for _, h := range hosts {
-		if seen := &six; h.Addr().Is4() {
-			seen = &four
-			if *seen {
-				continue
-			}
-			*seen = true
-		} else if *seen {
-			continue
-		} else {
-			*seen = true
-		}
-		chosen = append(chosen, net.UDPAddrFromAddrPort(h))
-	}
-	return chosen
-}
-
-// iceMux shows the shared socket to an ICE agent.
-type iceMux struct {
-	mux    *udpmux.Mux
-	local  []net.Addr
-	proven func(netip.AddrPort)
-}
-
-var _ ice.UDPMux = (*iceMux)(nil)
-
-// GetListenAddresses tells what to make host candidates of.
-func (m *iceMux) GetListenAddresses() []net.Addr { return m.local }
-
-// RemoveConnByUfrag ends what GetConn gave.
-func (m *iceMux) RemoveConnByUfrag(fragment string) { m.mux.Drop(fragment) }
-
-// Close does nothing: the socket outlives its agents.
-func (m *iceMux) Close() error { return nil }
-
-// GetConn gives the agent its part of the socket.
-func (m *iceMux) GetConn(fragment string, addr net.Addr) (net.PacketConn, error) {
-	conn, err := m.mux.Family(fragment, addrPortOf(addr))
-	if err != nil {
-		return nil, err
-	}
-	conn.OnAnswer(m.proven)
-	return conn, nil
-}
-
 // token returns n unguessable bytes in characters that ICE allows.
 func token(n int) string {
 	b := make([]byte, n)
 	_, _ = rand.Read(b) // never fails: crypto/rand ends the program instead
 	return hex.EncodeToString(b)
-}
-
-// loggers passes the library's log on, at debug level: what it calls a warning
-// is the everyday life of hole punching.
-type loggers struct{ to *slog.Logger }
-
-func (l loggers) NewLogger(string) logging.LeveledLogger { return logger(l) }
-
-type logger struct{ to *slog.Logger }
-
-func (l logger) Trace(string)          {}
-func (l logger) Tracef(string, ...any) {}
-func (l logger) Debug(string)          {}
-func (l logger) Debugf(string, ...any) {}
-func (l logger) Info(string)           {}
-func (l logger) Infof(string, ...any)  {}
-func (l logger) Warn(m string)         { l.to.Debug("ice", "says", m) }
-func (l logger) Error(m string)        { l.to.Debug("ice", "says", m) }
-func (l logger) Warnf(format string, args ...any) {
-	l.to.Debug("ice", "says", fmt.Sprintf(format, args...))
-}
-func (l logger) Errorf(format string, args ...any) {
-	l.to.Debug("ice", "says", fmt.Sprintf(format, args...))
 }

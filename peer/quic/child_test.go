@@ -34,7 +34,7 @@ func child() {
 		out("fatal %v", err)
 		return
 	}
-	transport.SetServers([]string{server})
+	transport.SetServices(servicesAt(server))
 	var begun time.Time
 	var current link.Link
 	introducer := peer.New(peer.Config{

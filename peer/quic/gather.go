@@ -11,23 +11,38 @@ import (
 	"time"
 
 	"godwit/peer"
+	"godwit/peer/allocation"
 	"godwit/udpmux"
+	"godwit/xep/extdisco"
 	"godwit/xep/icetransport"
 )
 
 const (
-	maxHosts       = 12 // host candidates; container networks can have dozens
+	// What a session offers, so that candidates of every kind fit into what a
+	// peer takes of a kind (package ice). Container networks can have dozens.
+	maxHosts       = 8
+	maxOffered     = 48 // in the life of a session; peers take 64
 	maxServers     = 4
+	maxMapped      = 2
 	bindTimeout    = 4 * time.Second
 	resolveTimeout = 2 * time.Second
-	// mappingFresh is how long an address learned by STUN is offered without
-	// asking again: shorter than the 30 s after which careless routers forget.
+	// mappingFresh is how long an address learned by STUN is offered before it
+	// has been asked for again: shorter than the 30 s after which careless routers
+	// forget. It is asked for again all the same.
 	mappingFresh = 20 * time.Second
+	// rttFresh is how long a measured round trip is believed.
+	rttFresh = 10 * time.Minute
 )
 
-// gatherer finds the addresses of the socket: of this machine's interfaces, and
-// as STUN servers see it (RFC 8445 §5.1.1). Safe for concurrent use; what it
-// remembers is leaf data under mu.
+// Ports of services that are announced without one.
+const (
+	defaultPort    = 3478 // RFC 8489 §8, RFC 8656 §3
+	defaultTLSPort = 5349
+)
+
+// gatherer finds the addresses of the socket: of this machine's interfaces, as
+// STUN servers see it, and as the router maps it (RFC 8445 §5.1.1). Safe for
+// concurrent use; what it remembers is leaf data under mu.
 type gatherer struct {
 	mux      *udpmux.Mux
 	loopback bool
@@ -36,6 +51,9 @@ type gatherer struct {
 	mu      sync.Mutex
 	servers []string
 	learned map[string]learned // by server
+	mapped  []netip.AddrPort   // by the router
+	rtt     time.Duration      // to the nearest server that answered
+	rttAt   time.Time
 }
 
 type learned struct {
@@ -50,60 +68,121 @@ func newGatherer(mux *udpmux.Mux, loopback bool, logger *slog.Logger) *gatherer 
 func (g *gatherer) setServers(servers []string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if len(servers) > maxServers {
-		servers = servers[:maxServers]
+	servers = servers[:min(len(servers), maxServers)]
+	if slices.Equal(servers, g.servers) {
+		return
 	}
 	g.servers = slices.Clone(servers)
 	clear(g.learned)
 }
 
-// hosts lists the addresses of the interfaces.
+func (g *gatherer) setMapped(addresses []netip.AddrPort) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.mapped = nil
+	for _, a := range addresses {
+		if acceptable(a.Addr(), g.loopback) && a.Port() != 0 && len(g.mapped) < maxMapped {
+			g.mapped = append(g.mapped, netip.AddrPortFrom(a.Addr().Unmap(), a.Port()))
+		}
+	}
+}
+
+// forget drops what was learned on another network.
+func (g *gatherer) forget() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	clear(g.learned)
+	g.mapped = nil
+	g.rttAt = time.Time{}
+}
+
+// roundTrip is the last one measured to a server; 0 when none is known.
+func (g *gatherer) roundTrip(now time.Time) time.Duration {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if now.Sub(g.rttAt) > rttFresh {
+		return 0
+	}
+	return g.rtt
+}
+
+// Addresses of documentation: routed as everything else, and never sent to.
+var anywhere = []netip.AddrPort{netip.MustParseAddrPort("192.0.2.1:9"), netip.MustParseAddrPort("[2001:db8::1]:9")}
+
+// hosts lists the addresses of the interfaces, first those that the way into the
+// world begins with: bridges of containers come behind.
 func (g *gatherer) hosts() []netip.AddrPort {
 	list, err := g.mux.LocalAddresses(g.loopback)
 	if err != nil {
 		g.log.Warn("peer/quic: listing the addresses of this machine", "error", err)
 	}
-	if len(list) > maxHosts {
-		list = list[:maxHosts]
+	var first []netip.AddrPort
+	for _, a := range anywhere {
+		if source, err := g.mux.LocalFor(a); err == nil && slices.Contains(list, source) && !slices.Contains(first, source) {
+			first = append(first, source)
+		}
 	}
-	return list
+	for _, a := range list {
+		if !slices.Contains(first, a) {
+			first = append(first, a)
+		}
+	}
+	return first[:min(len(first), maxHosts)]
 }
 
-// known splits the servers into those whose answer is fresh, and the others.
-func (g *gatherer) known(now time.Time) (mapped []netip.AddrPort, ask []string) {
+// known is what is known of the public address without asking: what the router
+// maps, and fresh answers.
+func (g *gatherer) known(now time.Time) (mapped []netip.AddrPort) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	mapped = slices.Clone(g.mapped)
 	for _, server := range g.servers {
 		if l, ok := g.learned[server]; ok && now.Sub(l.at) < mappingFresh {
 			mapped = append(mapped, l.mapped...)
-		} else {
-			ask = append(ask, server)
 		}
-	}
-	return mapped, ask
-}
-
-// ask asks one server, over each IP family it has, and remembers the answer.
-func (g *gatherer) ask(ctx context.Context, server string) []netip.AddrPort {
-	var mapped []netip.AddrPort
-	for _, address := range g.resolve(ctx, server) {
-		bound, cancel := context.WithTimeout(ctx, bindTimeout)
-		m, err := g.mux.Bind(bound, address)
-		cancel()
-		if err != nil {
-			g.log.Debug("peer/quic: asking a STUN server", "server", server, "error", err)
-			continue
-		}
-		mapped = append(mapped, m)
-	}
-	if len(mapped) > 0 {
-		g.mu.Lock()
-		if slices.Contains(g.servers, server) {
-			g.learned[server] = learned{mapped, time.Now()}
-		}
-		g.mu.Unlock()
 	}
 	return mapped
+}
+
+func (g *gatherer) toAsk() []string {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return slices.Clone(g.servers)
+}
+
+// ask asks one server, over each IP family it has at once, hands the answers to
+// found as they come, and remembers them.
+func (g *gatherer) ask(ctx context.Context, server string, found func(netip.AddrPort)) {
+	var asking sync.WaitGroup
+	var mu sync.Mutex
+	var mapped []netip.AddrPort
+	for _, address := range g.resolve(ctx, server) {
+		asking.Go(func() {
+			bound, cancel := context.WithTimeout(ctx, bindTimeout)
+			defer cancel()
+			begun := time.Now()
+			m, err := g.mux.Bind(bound, address)
+			if err != nil {
+				g.log.Debug("peer/quic: asking a STUN server", "server", server, "error", err)
+				return
+			}
+			now := time.Now()
+			mu.Lock()
+			mapped = append(mapped, m)
+			all := slices.Clone(mapped)
+			mu.Unlock()
+			g.mu.Lock()
+			if rtt := now.Sub(begun); now.Sub(g.rttAt) > rttFresh || rtt < g.rtt {
+				g.rtt, g.rttAt = rtt, now
+			}
+			if slices.Contains(g.servers, server) {
+				g.learned[server] = learned{all, now}
+			}
+			g.mu.Unlock()
+			found(m)
+		})
+	}
+	asking.Wait()
 }
 
 // resolve gives at most one address per family that the socket can send to.
@@ -133,11 +212,57 @@ func (g *gatherer) resolve(ctx context.Context, server string) []netip.AddrPort 
 	return chosen
 }
 
+// sort out what external service discovery announced: who is asked by STUN, and
+// who relays. A TURN server answers STUN as well (RFC 8656 §3.1).
+func sortServices(services []extdisco.Service) (stun []string, turn []allocation.Server) {
+	var spare []string
+	for _, s := range services {
+		port, protocol := s.Port, allocation.Protocol(s.Transport)
+		if port == 0 {
+			port = defaultPort
+			if s.Type == extdisco.TURNS {
+				port = defaultTLSPort
+			}
+		}
+		if protocol == "" {
+			protocol = allocation.UDP
+			if s.Type == extdisco.TURNS {
+				protocol = allocation.TCP
+			}
+		}
+		at := net.JoinHostPort(s.Host, strconv.Itoa(int(port)))
+		switch {
+		case s.Action == extdisco.Delete:
+			continue
+		case s.Type == extdisco.STUN && protocol == allocation.UDP:
+			stun = append(stun, at)
+			continue
+		case s.Type == extdisco.TURN && protocol == allocation.UDP:
+			spare = append(spare, at)
+		case s.Type == extdisco.TURN && protocol == allocation.TCP:
+		case s.Type == extdisco.TURNS && protocol == allocation.TCP:
+			protocol = allocation.TLS
+		default:
+			continue // STUN over streams says nothing of UDP; DTLS is not spoken
+		}
+		turn = append(turn, allocation.Server{
+			Host: s.Host, Port: port, Protocol: protocol, Username: s.Username, Password: s.Password, Expires: s.Expires,
+		})
+	}
+	if len(stun) == 0 {
+		stun = spare
+	}
+	return stun, turn
+}
+
 // candidates numbers and ranks the addresses found for one session.
+// Safe for concurrent use.
 type candidates struct {
 	allowed peer.Addresses
-	count   int
-	given   []netip.AddrPort
+
+	mu    sync.Mutex
+	count int
+	given []netip.AddrPort
 }
 
 // host makes candidates of this machine's addresses, where they may be shown.
@@ -160,10 +285,21 @@ func (c *candidates) reflexive(addresses []netip.AddrPort, base netip.AddrPort) 
 	return c.make(icetransport.ServerReflexive, addresses, base)
 }
 
+// relayed makes a candidate of an address on a TURN server. What it is related to
+// is nobody's business.
+func (c *candidates) relayed(address netip.AddrPort) []icetransport.Candidate {
+	if !c.allowed.Relay {
+		return nil
+	}
+	return c.make(icetransport.Relayed, []netip.AddrPort{address}, netip.AddrPort{})
+}
+
 func (c *candidates) make(kind icetransport.Kind, addresses []netip.AddrPort, base netip.AddrPort) []icetransport.Candidate {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	var list []icetransport.Candidate
 	for _, address := range addresses {
-		if slices.Contains(c.given, address) {
+		if slices.Contains(c.given, address) || c.count >= maxOffered {
 			continue // redundant, RFC 8445 §5.1.3
 		}
 		c.given = append(c.given, address)

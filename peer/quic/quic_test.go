@@ -413,8 +413,8 @@ func TestReflexiveCandidatesAreTrickled(t *testing.T) {
 		return peer.Decision{Talk: true, Addresses: peer.Addresses{Reflexive: true}}
 	}
 	a.policy, b.policy = onlyReflexive, onlyReflexive
-	a.transport.SetServers([]string{server, "no port", "127.0.0.1:1"})
-	b.transport.SetServers([]string{server})
+	a.transport.SetServices(append(stunAt(server), stunAt("127.0.0.1:1")...))
+	b.transport.SetServices(stunAt(server))
 	a.connect(b)
 	ra, rb := a.wait(peer.Up), b.wait(peer.Up)
 	talk(t, ra.Link, rb.Link)

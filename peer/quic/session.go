@@ -5,16 +5,14 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"io"
-	"net"
 	"net/netip"
 	"sync"
 	"time"
 
-	"godwit/link"
-	"godwit/link/bytestream"
 	"godwit/peer"
+	"godwit/peer/allocation"
 	"godwit/stanza"
+	"godwit/udpmux"
 	"godwit/xep/icequic"
 	"godwit/xep/icetransport"
 	"godwit/xmlstream"
@@ -22,11 +20,17 @@ import (
 	"github.com/quic-go/quic-go"
 )
 
-// streamXML is the first byte of the stream: what the rest of it is.
-const streamXML = 0x00
-
-// maxEarly bounds the candidates kept until the answer comes.
-const maxEarly = 64
+// Bounds of a session.
+const (
+	maxEarly    = 64 // candidates kept until the answer comes
+	maxProven   = 64 // addresses from which QUIC is let in
+	maxIncoming = 4  // connections taken in the life of a session
+	// maxHold bounds how long the responder waits for the initiator to have its
+	// answer.
+	maxHold = 250 * time.Millisecond
+	// relayPause is between attempts to get a relay.
+	relayPause = 5 * time.Second
+)
 
 // session is one half of one attempt to connect. The goroutine of run owns the
 // course of events; the fields under mu are what others hand in or look up.
@@ -38,37 +42,59 @@ type session struct {
 	agent      *agent
 	candidates candidates
 	local      xmlstream.Node
+	made       time.Time
+	hold       time.Duration // from the answer to our first check
 
-	ctx    context.Context // ends with Close
-	cancel context.CancelFunc
-	conns  chan *quic.Conn // incoming, at most one
+	ctx     context.Context // ends with Close
+	cancel  context.CancelFunc
+	conns   chan incoming
+	changed chan struct{}  // capacity 1: look for addresses anew
+	retry   chan struct{}  // capacity 1: and for a relay
+	direct  chan struct{}  // closed when a relay is needed no more
+	noRelay chan error     // capacity 1: there is none
+	helpers sync.WaitGroup // gathering and the relay
 
-	mu      sync.Mutex
-	closed  bool
-	remote  *icequic.Transport // the peer's offer or answer
-	known   chan struct{}      // closed when remote is set
-	early   []icetransport.Candidate
-	started bool // checks have begun: candidates go to the agent
-	config  *tls.Config
-	client  bool // we dial
-	adopted bool
+	mu       sync.Mutex
+	closed   bool
+	remote   *icequic.Transport // the peer's offer or answer
+	known    chan struct{}      // closed when remote is set
+	early    []icetransport.Candidate
+	started  bool // checks have begun: candidates go to the agent
+	config   *tls.Config
+	client   bool // we dial
+	adopted  int
+	upgraded bool // a connection without relay was taken
 
-	// proven is leaf data of its own: the socket's reading goroutine adds to it.
+	// proven is leaf data of its own: the sockets' reading goroutines add to it.
 	provenMu sync.Mutex
-	proven   map[netip.AddrPort]func() // releases the address
+	proven   map[place]func() // releases the address
+}
+
+// place is an address in the eyes of one of our sockets.
+type place struct {
+	mux     *udpmux.Mux
+	address netip.AddrPort
+}
+
+// incoming is a connection that the peer has made.
+type incoming struct {
+	choice
+	conn *quic.Conn
 }
 
 func newSession(t *Transport, p peer.Params, offer *icequic.Transport) (*session, error) {
 	hosts := t.gatherer.hosts()
-	if !p.Addresses.Host && !p.Addresses.Reflexive || len(hosts) == 0 {
-		// A relay alone could still help; that is for when there is one.
+	own := (p.Addresses.Host || p.Addresses.Reflexive) && len(hosts) > 0
+	relay := p.Addresses.Relay && t.relays.Usable()
+	if !own && !relay {
 		return nil, ErrNoAddresses
 	}
 	s := &session{
-		transport: t, params: p, name: serverName(p.SID), initiator: offer == nil,
+		transport: t, params: p, name: serverName(p.SID), initiator: offer == nil, made: time.Now(),
 		candidates: candidates{allowed: p.Addresses},
-		conns:      make(chan *quic.Conn, 1), known: make(chan struct{}),
-		proven: make(map[netip.AddrPort]func()),
+		conns:      make(chan incoming, maxIncoming), known: make(chan struct{}),
+		changed: make(chan struct{}, 1), retry: make(chan struct{}, 1), direct: make(chan struct{}), noRelay: make(chan error, 1),
+		proven: make(map[place]func()),
 	}
 	setup := icetransport.ActPass
 	if offer != nil {
@@ -76,30 +102,91 @@ func newSession(t *Transport, p peer.Params, offer *icequic.Transport) (*session
 		if offer.Fingerprint.Setup == icetransport.Active {
 			setup = icetransport.Passive
 		}
+		s.hold = holdFor(offer.RTT, t.gatherer.roundTrip(s.made))
 		if err := s.agree(*offer, setup == icetransport.Active); err != nil {
 			return nil, err
 		}
 	}
 	s.ctx, s.cancel = context.WithCancel(t.ctx)
-	var err error
-	s.agent, err = newAgent(t.mux, hosts, t.config.Loopback, t.log, s.prove)
-	if err != nil {
-		s.cancel()
-		return nil, err
+	s.agent = newAgent(t.config.Loopback, s.prove)
+	var found []icetransport.Candidate
+	if own {
+		if err := s.addSockets(hosts); err != nil {
+			s.discard()
+			return nil, err
+		}
+		found = s.candidates.host(hosts)
+		found = append(found, s.candidates.reflexive(t.gatherer.known(s.made), hosts[0])...)
 	}
-	mapped, _ := t.gatherer.known(time.Now())
-	found := s.candidates.host(hosts)
-	found = append(found, s.candidates.reflexive(mapped, hosts[0])...)
-	s.local = icequic.Transport{Transport: icetransport.Transport{
-		Ufrag: s.agent.ufrag, Pwd: s.agent.pwd,
-		Fingerprint: t.identity.present(setup), Candidates: found,
-	}}.Node()
+	if p.Addresses.Relay {
+		if r, release, ok := t.relays.TryAcquire(); ok { // one that others use already
+			found = append(found, s.candidates.relayed(r.Address())...)
+			s.helpers.Go(func() {
+				if s.useRelay(r, release, false) {
+					s.seekRelay()
+				}
+			})
+		} else if relay {
+			s.helpers.Go(s.seekRelay)
+		}
+	}
+	s.local = s.element(setup, found)
 	return s, nil
+}
+
+// holdFor tells how long the responder waits with its first check: until the
+// answer has reached the initiator, which begins at that moment. Routers exist
+// that take a packet from outside, before one from inside has gone there, as a
+// reason to use another port for the latter; when both begin at once, the
+// packets pass each other between the two routers.
+func holdFor(theirs, ours time.Duration) time.Duration {
+	if theirs <= 0 || ours <= 0 {
+		return 0
+	}
+	return min((theirs+ours)/2, maxHold)
+}
+
+// addSockets checks from the shared socket, in each family it has.
+func (s *session) addSockets(hosts []netip.AddrPort) error {
+	mux := s.transport.mux
+	bound := mux.LocalAddr()
+	locals := []netip.AddrPort{bound}
+	if bound.Addr().IsUnspecified() {
+		// One for each family; where there is no address today, there may be tomorrow.
+		locals = []netip.AddrPort{netip.AddrPortFrom(netip.IPv4Unspecified(), bound.Port())}
+		if bound.Addr().Is6() {
+			locals = append(locals, netip.AddrPortFrom(netip.IPv6Unspecified(), bound.Port()))
+		}
+	}
+	for _, local := range locals {
+		if _, err := s.agent.addBase(mux, local, nil); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// element is the <transport/> for the offer or answer.
+func (s *session) element(setup icetransport.Setup, found []icetransport.Candidate) xmlstream.Node {
+	t := icequic.Transport{
+		Transport: icetransport.Transport{
+			Ufrag: s.agent.ufrag, Pwd: s.agent.pwd,
+			Fingerprint: s.transport.identity.present(setup), Candidates: found,
+		},
+		RTT: s.transport.gatherer.roundTrip(s.made),
+	}
+	if s.params.Addresses.Host || s.params.Addresses.Reflexive {
+		// Whoever hides where it is says nothing of the network there either. The
+		// addresses are the candidates.
+		t.Reach = s.transport.currentReach().WithoutAddresses()
+	}
+	return t.Node()
 }
 
 // discard undoes newSession for a session that will not run.
 func (s *session) discard() {
 	s.cancel()
+	s.helpers.Wait()
 	s.agent.close()
 }
 
@@ -173,25 +260,26 @@ func (s *session) isClosed() bool {
 }
 
 // prove lets QUIC packets in from an address that answered a check.
-func (s *session) prove(address netip.AddrPort) {
+func (s *session) prove(mux *udpmux.Mux, address netip.AddrPort) {
 	s.provenMu.Lock()
 	defer s.provenMu.Unlock()
-	if _, already := s.proven[address]; already || s.ctx.Err() != nil || len(s.proven) >= 2*maxRemote {
+	at := place{mux, address}
+	if _, already := s.proven[at]; already || s.ctx.Err() != nil || len(s.proven) >= maxProven {
 		return
 	}
-	s.proven[address] = s.transport.mux.Allow(address)
+	s.proven[at] = mux.Allow(address)
 }
 
-func (s *session) isProven(address netip.AddrPort) bool {
+func (s *session) isProven(at place) bool {
 	s.provenMu.Lock()
 	defer s.provenMu.Unlock()
-	_, ok := s.proven[address]
+	_, ok := s.proven[at]
 	return ok
 }
 
 // serverConfig is the TLS configuration for a connection from an address; only
 // proven ones get one, and only when we are the side that is dialled.
-func (s *session) serverConfig(from netip.AddrPort) (*tls.Config, error) {
+func (s *session) serverConfig(from place) (*tls.Config, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.config == nil || s.client || !s.isProven(from) {
@@ -200,37 +288,61 @@ func (s *session) serverConfig(from netip.AddrPort) (*tls.Config, error) {
 	return s.config, nil
 }
 
-// adopt takes an incoming connection; the first one only.
-func (s *session) adopt(conn *quic.Conn) bool {
+// adopt takes an incoming connection: any while there is none without a relay,
+// but not many.
+func (s *session) adopt(conn *quic.Conn, mux *udpmux.Mux) bool {
+	way, ok := s.agent.describe(mux, addrPortOf(conn.RemoteAddr()))
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.adopted || s.ctx.Err() != nil {
+	if !ok || s.upgraded || s.adopted >= maxIncoming || s.ctx.Err() != nil {
 		return false
 	}
-	s.adopted = true
-	s.conns <- conn
+	s.adopted++
+	s.upgraded = !way.Relayed()
+	s.conns <- incoming{way, conn}
 	return true
 }
 
-// run is the course of one session, from candidates to the end of the link.
+// run is the course of one session, from candidates to the end of its last link.
 func (s *session) run() {
 	defer s.cleanUp()
-	var gathering sync.WaitGroup
-	defer gathering.Wait()
-	defer s.cancel() // before waiting: it ends the gathering
-	gathering.Go(s.gather)
-	conn, path, err := s.connect()
-	if err != nil {
+	s.helpers.Go(s.gather)
+	select {
+	case <-s.known:
+	case <-s.ctx.Done():
+		s.fail(s.ctx.Err())
+		return
+	}
+	s.permitEarly()
+	if wait := time.Until(s.made.Add(s.hold)); wait > 0 {
+		timer := time.NewTimer(wait)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+		case <-s.ctx.Done():
+			s.fail(s.ctx.Err())
+			return
+		}
+	}
+	s.begin()
+	if err := s.negotiate(); err != nil {
 		s.fail(err)
-		return
 	}
-	stream, err := s.openStream(conn)
-	if err != nil {
-		_ = conn.CloseWithError(0, "")
-		s.fail(fmt.Errorf("peer/quic: the stream: %w", err))
-		return
-	}
-	s.serve(conn, stream, path)
+}
+
+// permitEarly makes the peer's candidates known to the agent before checks begin.
+func (s *session) permitEarly() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.started = true
+	s.agent.addRemote(s.early)
+	s.early = nil
+}
+
+func (s *session) begin() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.agent.start(s.initiator, s.remote.Ufrag, s.remote.Pwd)
 }
 
 func (s *session) fail(err error) {
@@ -241,6 +353,7 @@ func (s *session) fail(err error) {
 
 func (s *session) cleanUp() {
 	s.cancel()
+	s.helpers.Wait()
 	s.agent.close()
 	s.provenMu.Lock()
 	for _, release := range s.proven {
@@ -250,158 +363,146 @@ func (s *session) cleanUp() {
 	s.provenMu.Unlock()
 	s.mu.Lock() // nothing is adopted any more
 	defer s.mu.Unlock()
-	select {
-	case conn := <-s.conns:
-		_ = conn.CloseWithError(0, "")
-	default:
+	for {
+		select {
+		case in := <-s.conns:
+			_ = in.conn.CloseWithError(0, "")
+			continue
+		default:
+		}
+		return
 	}
 }
 
-// gather asks the STUN servers whose answer is not fresh, all at once, and
-// trickles what they say (RFC 8838).
+// lookAgain has the addresses gathered anew, for what may have changed.
+func (s *session) lookAgain() {
+	for _, c := range []chan struct{}{s.changed, s.retry} {
+		select {
+		case c <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// gather finds addresses and trickles them (RFC 8838): at once, and again when
+// something has changed, until no better path is wanted.
 func (s *session) gather() {
+	for first := true; ; first = false {
+		if s.params.Addresses.Host || s.params.Addresses.Reflexive {
+			s.look(first)
+		}
+		select {
+		case <-s.changed:
+		case <-s.ctx.Done():
+			return
+		case <-s.direct:
+			return
+		}
+	}
+}
+
+// look asks all STUN servers at once; none is waited for by the others.
+func (s *session) look(first bool) {
+	g := s.transport.gatherer
+	hosts := g.hosts()
+	var base netip.AddrPort
+	if len(hosts) > 0 {
+		base = hosts[0]
+	}
+	if !first {
+		s.trickle(append(s.candidates.host(hosts), s.candidates.reflexive(g.known(time.Now()), base)...))
+		s.agent.wake()
+	}
 	if !s.params.Addresses.Reflexive {
 		return
 	}
-	hosts := s.transport.gatherer.hosts()
-	_, servers := s.transport.gatherer.known(time.Now())
-	found := make(chan []netip.AddrPort)
 	var asking sync.WaitGroup
-	for _, server := range servers {
-		asking.Go(func() { found <- s.transport.gatherer.ask(s.ctx, server) })
+	for _, server := range g.toAsk() {
+		asking.Go(func() {
+			g.ask(s.ctx, server, func(mapped netip.AddrPort) {
+				s.trickle(s.candidates.reflexive([]netip.AddrPort{mapped}, base))
+			})
+		})
 	}
-	go func() { asking.Wait(); close(found) }()
-	for mapped := range found {
-		var base netip.AddrPort
-		if len(hosts) > 0 {
-			base = hosts[0]
-		}
-		list := s.candidates.reflexive(mapped, base)
-		if len(list) == 0 || s.ctx.Err() != nil {
-			continue
-		}
-		s.params.Events.Candidates(icequic.Transport{Transport: icetransport.Transport{
-			Ufrag: s.agent.ufrag, Pwd: s.agent.pwd, Candidates: list,
-		}}.Node())
-	}
+	s.helpers.Go(asking.Wait)
 }
 
-// connect checks until there is a path, and secures it.
-func (s *session) connect() (*quic.Conn, peer.Path, error) {
-	select {
-	case <-s.known:
-	case <-s.ctx.Done():
-		return nil, peer.Path{}, s.ctx.Err()
-	}
-	s.mu.Lock()
-	remote, client, config, early := s.remote, s.client, s.config, s.early
-	s.early = nil
-	err := s.agent.start(s.initiator, remote.Ufrag, remote.Pwd)
-	if err == nil {
-		s.agent.addRemote(early)
-		s.started = true
-	}
-	s.mu.Unlock()
-	if err != nil {
-		return nil, peer.Path{}, err
-	}
-	var chosen pair
-	select {
-	case chosen = <-s.agent.selected:
-	case <-s.ctx.Done():
-		return nil, peer.Path{}, s.ctx.Err()
-	}
-	conn, err := s.secure(chosen, client, config)
-	if err != nil {
-		return nil, peer.Path{}, fmt.Errorf("peer/quic: QUIC with %v: %w", chosen.remote, err)
-	}
-	return conn, s.path(chosen, conn), nil
-}
-
-// secure makes the QUIC connection on the path, or waits for the peer to.
-func (s *session) secure(chosen pair, client bool, config *tls.Config) (*quic.Conn, error) {
-	ctx, cancel := context.WithTimeout(s.ctx, 2*handshakeTimeout)
-	defer cancel()
-	if client {
-		return s.transport.mux.QUIC().Dial(ctx, net.UDPAddrFromAddrPort(chosen.remote), config, quicConfig())
-	}
-	select {
-	case conn := <-s.conns:
-		return conn, nil
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-}
-
-// path describes where the connection runs. ICE knows our side only by its base
-// (RFC 8445 §5.1.1.2); an address that is not meant for the public network in
-// front of a public peer has been translated on its way.
-func (s *session) path(chosen pair, conn *quic.Conn) peer.Path {
-	p := peer.Path{
-		Transport: icequic.NS, Remote: addrPortOf(conn.RemoteAddr()),
-		LocalKind: chosen.localKind, RemoteKind: chosen.remoteKind, Relayed: chosen.relayed,
-	}
-	p.Local, _ = s.transport.mux.LocalFor(p.Remote)
-	if p.LocalKind == "host" && p.Local.Addr().IsPrivate() && !p.Remote.Addr().IsPrivate() && !p.Remote.Addr().IsLoopback() {
-		p.LocalKind = "srflx"
-	}
-	return p
-}
-
-// openStream opens or takes the one stream, and says or hears what it is.
-func (s *session) openStream(conn *quic.Conn) (*quic.Stream, error) {
-	ctx, cancel := context.WithTimeout(s.ctx, streamTimeout)
-	defer cancel()
-	if s.initiator {
-		stream, err := conn.OpenStreamSync(ctx)
-		if err != nil {
-			return nil, err
-		}
-		_, err = stream.Write([]byte{streamXML})
-		return stream, err
-	}
-	stream, err := conn.AcceptStream(ctx)
-	if err != nil {
-		return nil, err
-	}
-	deadline, _ := ctx.Deadline()
-	_ = stream.SetReadDeadline(deadline)
-	var kind [1]byte
-	if _, err := io.ReadFull(stream, kind[:]); err != nil {
-		return nil, err
-	}
-	if kind[0] != streamXML {
-		return nil, fmt.Errorf("a stream of unknown type %#x", kind[0])
-	}
-	return stream, stream.SetReadDeadline(time.Time{})
-}
-
-// serve hands the link out and stays until it has ended.
-func (s *session) serve(conn *quic.Conn, stream *quic.Stream, path peer.Path) {
-	config := s.transport.config.Link
-	config.Kind, config.Local, config.Remote = link.DirectQUIC, path.Local, path.Remote
-	config.RTT = func() time.Duration { return conn.ConnectionStats().SmoothedRTT }
-	if config.Limits == nil {
-		limits := xmlstream.DefaultLimits()
-		config.Limits = &limits
-	}
-	l := bytestream.New(newStreamConn(conn, stream), config)
-	if s.isClosed() {
-		_ = conn.CloseWithError(0, "")
-		l.Abort()
-		<-l.Done()
+// trickle sends candidates after the offer or answer.
+func (s *session) trickle(list []icetransport.Candidate) {
+	if len(list) == 0 || s.ctx.Err() != nil {
 		return
 	}
-	s.params.Events.Connected(l, path)
-	select {
-	case <-l.Done():
-	case <-conn.Context().Done():
-		// A link that nobody reads would not notice.
-		l.Abort()
-	case <-s.ctx.Done():
-		_ = conn.CloseWithError(0, "")
-		l.Abort()
-	}
-	<-l.Done()
-	_ = conn.CloseWithError(0, "")
+	s.params.Events.Candidates(icequic.Transport{Transport: icetransport.Transport{
+		Ufrag: s.agent.ufrag, Pwd: s.agent.pwd, Candidates: list,
+	}}.Node())
 }
+
+// seekRelay gets an address on a TURN server, and another when that is lost, as
+// long as one can be of use.
+func (s *session) seekRelay() {
+	for first := true; ; first = false {
+		r, release, err := s.transport.relays.Acquire(s.ctx)
+		if err == nil {
+			if !s.useRelay(r, release, true) {
+				return
+			}
+			continue
+		}
+		s.transport.log.Debug("peer/quic: no relay", "error", err)
+		if first {
+			s.noRelay <- err
+		}
+		timer := time.NewTimer(relayPause)
+		select {
+		case <-timer.C:
+		case <-s.retry:
+			timer.Stop()
+		case <-s.direct:
+			timer.Stop()
+			return
+		case <-s.ctx.Done():
+			timer.Stop()
+			return
+		}
+	}
+}
+
+// useRelay checks by a relay until it is lost (then it reports true) or needed no
+// more.
+func (s *session) useRelay(r *allocation.Relay, release func(), tell bool) (again bool) {
+	defer release()
+	if err := s.transport.listenOn(r); err != nil {
+		s.transport.log.Debug("peer/quic: listening on a relay", "error", err)
+		return true
+	}
+	b, err := s.agent.addBase(r.Mux(), r.Address(), r)
+	if err != nil {
+		return false
+	}
+	if tell {
+		s.trickle(s.candidates.relayed(r.Address()))
+	}
+	select {
+	case <-r.Done():
+		again = true
+	case <-s.direct:
+	case <-s.ctx.Done():
+	}
+	s.agent.removeBase(b)
+	s.forgetPlaces(r.Mux())
+	return again
+}
+
+// forgetPlaces drops what was proven on a socket that is used no more.
+func (s *session) forgetPlaces(mux *udpmux.Mux) {
+	s.provenMu.Lock()
+	defer s.provenMu.Unlock()
+	for at, release := range s.proven {
+		if at.mux == mux {
+			release()
+			delete(s.proven, at)
+		}
+	}
+}
+
+var errNoConnection = fmt.Errorf("peer/quic: the peer has not connected on the path: %w", context.DeadlineExceeded)

@@ -13,8 +13,11 @@ import (
 
 	"godwit/link/bytestream"
 	"godwit/peer"
+	"godwit/peer/allocation"
 	"godwit/udpmux"
+	"godwit/xep/extdisco"
 	"godwit/xep/icequic"
+	"godwit/xep/reach"
 	"godwit/xmlstream"
 
 	"github.com/quic-go/quic-go"
@@ -49,6 +52,12 @@ type Config struct {
 	Link bytestream.Config
 	// Logger may be nil.
 	Logger *slog.Logger
+	// TLS is whom to trust when a TURN server is reached by TLS; a ServerName in it
+	// is the account's domain (allocation.Config).
+	TLS *tls.Config
+	// Socket, if not nil, is used in place of opening one; for simulated networks.
+	// The Transport owns it.
+	Socket net.PacketConn
 	// Firewall is udpmux.Config.Firewall: what it refuses is as if the network
 	// had lost it. For demonstrations and tests.
 	Firewall func(from netip.AddrPort) bool
@@ -64,14 +73,17 @@ type Transport struct {
 	identity *identity
 	listener *quic.Listener
 	gatherer *gatherer
+	relays   *allocation.Pool
 
 	ctx     context.Context // ends with Close
 	cancel  context.CancelFunc
 	running sync.WaitGroup
 
-	mu       sync.Mutex
-	closed   bool
-	sessions map[string]*session // by server name
+	mu        sync.Mutex
+	closed    bool
+	sessions  map[string]*session // by server name
+	listening map[*udpmux.Mux]bool
+	reach     reach.Reach
 }
 
 var _ peer.Transport = (*Transport)(nil)
@@ -86,27 +98,69 @@ func New(config Config) (*Transport, error) {
 	if err != nil {
 		return nil, err
 	}
-	mux, err := udpmux.Listen(udpmux.Config{Address: config.Address, Logger: logger, Firewall: config.Firewall})
+	shared := udpmux.Config{Address: config.Address, Logger: logger, Firewall: config.Firewall}
+	var mux *udpmux.Mux
+	if config.Socket != nil {
+		mux, err = udpmux.Over(config.Socket, shared)
+	} else {
+		mux, err = udpmux.Listen(shared)
+	}
 	if err != nil {
 		return nil, err
 	}
 	t := &Transport{
 		config: config, log: logger, mux: mux, identity: id,
 		gatherer: newGatherer(mux, config.Loopback, logger),
-		sessions: make(map[string]*session),
+		relays:   allocation.New(allocation.Config{Mux: mux, TLS: config.TLS, Logger: logger, Firewall: config.Firewall}),
+		sessions: make(map[string]*session), listening: make(map[*udpmux.Mux]bool),
 	}
 	t.ctx, t.cancel = context.WithCancel(context.Background())
-	t.listener, err = mux.QUIC().Listen(&tls.Config{
-		MinVersion:         tls.VersionTLS13,
-		NextProtos:         []string{ALPN},
-		GetConfigForClient: t.configFor,
-	}, quicConfig())
+	t.listener, err = t.listen(mux)
 	if err != nil {
 		t.cancel()
+		t.relays.Close()
 		return nil, errors.Join(err, mux.Close())
 	}
-	t.running.Go(t.accept)
+	t.running.Go(func() { t.accept(t.listener, mux) })
 	return t, nil
+}
+
+// listen takes QUIC connections on a socket.
+func (t *Transport) listen(mux *udpmux.Mux) (*quic.Listener, error) {
+	return mux.QUIC().Listen(&tls.Config{
+		MinVersion: tls.VersionTLS13,
+		NextProtos: []string{ALPN},
+		GetConfigForClient: func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+			return t.configFor(hello, mux)
+		},
+	}, quicConfig())
+}
+
+// listenOn takes connections on an address of a TURN server as well, as long as
+// that exists.
+func (t *Transport) listenOn(r *allocation.Relay) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	mux := r.Mux()
+	if t.closed {
+		return ErrClosed
+	}
+	if t.listening[mux] {
+		return nil
+	}
+	listener, err := t.listen(mux)
+	if err != nil {
+		return err
+	}
+	t.listening[mux] = true
+	t.running.Go(func() {
+		t.accept(listener, mux)
+		_ = listener.Close()
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		delete(t.listening, mux)
+	})
+	return nil
 }
 
 // Namespace implements peer.Transport.
@@ -115,18 +169,64 @@ func (t *Transport) Namespace() string { return icequic.NS }
 // Mux is the socket, for what shares it (NAT discovery, port mapping).
 func (t *Transport) Mux() *udpmux.Mux { return t.mux }
 
-// SetServers names the STUN servers, "host:port" each, as external service
-// discovery (XEP-0215) told them. Introductions that begin later use them.
-func (t *Transport) SetServers(servers []string) { t.gatherer.setServers(servers) }
+// SetServices names the STUN and TURN servers, with credentials, as external
+// service discovery (XEP-0215) told them. Introductions that begin later use
+// them.
+func (t *Transport) SetServices(services []extdisco.Service) {
+	stun, turn := sortServices(services)
+	t.gatherer.setServers(stun)
+	t.relays.SetServers(turn)
+}
 
-// Close aborts every session, closes the socket and returns when all
-// goroutines are gone.
+// SetMapped tells the addresses outside at which the router maps a port to the
+// socket; they are offered as candidates. Sessions that have no direct path yet
+// offer them too.
+func (t *Transport) SetMapped(addresses []netip.AddrPort) {
+	t.gatherer.setMapped(addresses)
+	t.lookAgain()
+}
+
+// SetReach tells what is known of the network. It is told to peers who may know
+// our addresses, and saves trying UDP first where none gets through.
+func (t *Transport) SetReach(r reach.Reach) {
+	t.mu.Lock()
+	t.reach = r
+	t.mu.Unlock()
+	t.relays.SetBlocked(r.Class == reach.Blocked)
+}
+
+func (t *Transport) currentReach() reach.Reach {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.reach
+}
+
+// NetworkChanged tells that interfaces or addresses have changed: what was
+// learned is forgotten, the relay is verified, and sessions that have no direct
+// path look for addresses anew. Links go on as long as they can.
+func (t *Transport) NetworkChanged() {
+	t.gatherer.forget()
+	t.relays.NetworkChanged()
+	t.lookAgain()
+}
+
+func (t *Transport) lookAgain() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, s := range t.sessions {
+		s.lookAgain()
+	}
+}
+
+// Close aborts every session, gives the relay back, closes the socket and returns
+// when all goroutines are gone.
 func (t *Transport) Close() error {
 	t.mu.Lock()
 	t.closed = true
 	t.mu.Unlock()
 	t.cancel()
 	err := t.listener.Close()
+	t.relays.Close()
 	t.running.Wait()
 	return errors.Join(err, t.mux.Close())
 }
@@ -178,24 +278,24 @@ func (t *Transport) session(name string) *session {
 
 // configFor picks the session that an incoming connection names, if ICE has
 // proven the address for that very session.
-func (t *Transport) configFor(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+func (t *Transport) configFor(hello *tls.ClientHelloInfo, mux *udpmux.Mux) (*tls.Config, error) {
 	s := t.session(hello.ServerName)
 	if s == nil || hello.Conn == nil {
-		return nil, errors.New("peer/quic: nobody expects this connection")
+		return nil, errNobody
 	}
-	return s.serverConfig(addrPortOf(hello.Conn.RemoteAddr()))
+	return s.serverConfig(place{mux, addrPortOf(hello.Conn.RemoteAddr())})
 }
 
 // accept hands incoming connections, which have proven their key, to their
 // sessions.
-func (t *Transport) accept() {
+func (t *Transport) accept(listener *quic.Listener, mux *udpmux.Mux) {
 	for {
-		conn, err := t.listener.Accept(t.ctx)
+		conn, err := listener.Accept(t.ctx)
 		if err != nil {
-			return // closed: a listener on a living socket does not fail
+			return // closed, or the relay is gone
 		}
 		s := t.session(conn.ConnectionState().TLS.ServerName)
-		if s == nil || !s.adopt(conn) {
+		if s == nil || !s.adopt(conn, mux) {
 			_ = conn.CloseWithError(0, "")
 		}
 	}
@@ -210,13 +310,4 @@ func quicConfig() *quic.Config {
 		MaxIncomingStreams:    1,
 		MaxIncomingUniStreams: -1,
 	}
-}
-
-func addrPortOf(a net.Addr) netip.AddrPort {
-	udp, ok := a.(*net.UDPAddr)
-	if !ok {
-		return netip.AddrPort{}
-	}
-	from := udp.AddrPort()
-	return netip.AddrPortFrom(from.Addr().Unmap(), from.Port())
 }

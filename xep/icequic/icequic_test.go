@@ -3,7 +3,9 @@ package icequic
 import (
 	"strings"
 	"testing"
+	"time"
 
+	"godwit/xep/reach"
 	"godwit/xmlstream"
 )
 
@@ -35,6 +37,27 @@ func TestRoundTrip(t *testing.T) {
 	got.Encode(e)
 	if err := e.Err(); err != nil || string(e.Bytes()) != sample {
 		t.Errorf("%v: %s", err, e.Bytes())
+	}
+}
+
+func TestReachAndRoundTrip(t *testing.T) {
+	with := func(attributes, children string) string {
+		text := strings.Replace(sample, "<transport xmlns='urn:godwit:transports:ice-quic:0'", "<transport xmlns='urn:godwit:transports:ice-quic:0'"+attributes, 1)
+		return strings.Replace(text, "</transport>", children+"</transport>", 1)
+	}
+	got, err := ParseFull(tree(t, with(" rtt='42'", "<reach xmlns='urn:godwit:reach:0' class='symmetric'/>")))
+	if err != nil || got.RTT != 42*time.Millisecond || got.Reach.Class != reach.Symmetric {
+		t.Fatalf("%+v, %v", got, err)
+	}
+	again, err := ParseFull(got.Node())
+	if err != nil || again.RTT != got.RTT || !again.Reach.Equal(got.Reach) {
+		t.Errorf("%+v, %v", again, err)
+	}
+	for _, rtt := range []string{"", "-1", "x", "99999999"} {
+		got, err := ParseFull(tree(t, with(" rtt='"+rtt+"'", "")))
+		if err != nil || got.RTT != 0 {
+			t.Errorf("rtt %q: %v, %v", rtt, got.RTT, err)
+		}
 	}
 }
 
