@@ -20,6 +20,7 @@ import (
 	"godwit/jid"
 	"godwit/link/tcp"
 	"godwit/peer"
+	"godwit/peer/datachannel"
 	"godwit/peer/quic"
 	"godwit/xep/extdisco"
 )
@@ -45,12 +46,13 @@ type clientOptions struct {
 // runningClient is a client with what it stands on. close ends all of it.
 type runningClient struct {
 	*client.Client
-	cache  *sqlite.Cache
-	direct *quic.Transport
+	cache   *sqlite.Cache
+	direct  *quic.Transport
+	channel *datachannel.Transport // on the socket of direct
 }
 
 func (c *runningClient) close() error {
-	return errors.Join(c.direct.Close(), c.cache.Close())
+	return errors.Join(c.channel.Close(), c.direct.Close(), c.cache.Close())
 }
 
 // newClient makes a client and opens what it stands on.
@@ -73,13 +75,21 @@ func newClient(ctx context.Context, o clientOptions) (*runningClient, error) {
 		store.Close()
 		return nil, fmt.Errorf("no socket for direct connections: %w", err)
 	}
+	channel, err := datachannel.New(datachannel.Config{Mux: direct.Mux(), Loopback: onThisMachine(o), Logger: o.log})
+	if err != nil {
+		return nil, errors.Join(err, direct.Close(), store.Close())
+	}
 	cfg := client.Config{
 		JID: o.account, Password: o.password,
 		Dialer:     &tcp.Dialer{TLS: trust, Server: o.server, Mode: o.mode},
 		Cache:      store,
-		Transports: []peer.Transport{direct},
-		Services:   func(s []extdisco.Service) { direct.SetServices(services(s, o)) },
-		Route:      o.route, Share: o.share,
+		Transports: []peer.Transport{direct, channel}, // what the second is for: browsers, and networks that let no QUIC through
+		Services: func(s []extdisco.Service) {
+			found := services(s, o)
+			direct.SetServices(found)
+			channel.SetServices(found)
+		},
+		Route: o.route, Share: o.share,
 		Software: client.Software{Name: "Godwit", Version: Version, Device: o.device},
 		Logger:   o.log,
 	}
@@ -88,9 +98,9 @@ func newClient(ctx context.Context, o clientOptions) (*runningClient, error) {
 	}
 	c, err := client.New(cfg)
 	if err != nil {
-		return nil, errors.Join(err, direct.Close(), store.Close())
+		return nil, errors.Join(err, channel.Close(), direct.Close(), store.Close())
 	}
-	return &runningClient{Client: c, cache: store, direct: direct}, nil
+	return &runningClient{Client: c, cache: store, direct: direct, channel: channel}, nil
 }
 
 // cacheName is the file of an account's messages.

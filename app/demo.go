@@ -77,6 +77,8 @@ type demo struct {
 	flown int       // messages each way that had a direct path
 	// cut is set while the direct path between the two is to be dead.
 	cut atomic.Bool
+	// tune changes the clients' configuration, in tests; nil else.
+	tune func(*client.Config)
 }
 
 // play is the story, scene by scene. The first scene that does not come true ends it.
@@ -181,7 +183,7 @@ func (d *demo) join(ctx context.Context, who jid.JID, password string) (*actor, 
 	name := who.Local()
 	rc, err := newClient(ctx, clientOptions{
 		account: who, password: password, server: d.addr, mode: tcp.StartTLS, ca: d.node.cert.cert,
-		data: filepath.Join(d.dir, name), device: name + "'s laptop", log: d.log.With("client", name),
+		data: filepath.Join(d.dir, name), device: name + "'s laptop", log: d.log.With("client", name), tune: d.tune,
 		firewall: func(from netip.AddrPort) bool { return !d.cut.Load() || from.Port() == d.node.places.stun },
 	})
 	if err != nil {
