@@ -113,13 +113,12 @@ func (a *allocation) WriteTo(b []byte, to net.Addr) (int, error) {
 	if other := s.ledger.at(peer); other != nil {
 		peer = other.reach(a) // straight, without the router that translates for us
 	}
-	if err := a.write(b, peer); err != nil {
-		s.count.relayErrors.Add(1)
-		return len(b), nil
-	}
 	a.bytesOut.Add(uint64(len(b)))
 	s.count.bytesOut.Add(uint64(len(b)))
 	s.count.packetsOut.Add(1)
+	if err := a.write(b, peer); err != nil {
+		s.count.relayErrors.Add(1)
+	}
 	return len(b), nil
 }
 

@@ -121,7 +121,7 @@ type Stats struct {
 	Allocations uint64 // allocations made
 
 	BytesIn, BytesOut     uint64 // payload relayed from peers, to peers
-	PacketsIn, PacketsOut uint64 // datagrams likewise
+	PacketsIn, PacketsOut uint64 // datagrams likewise; those the system did not send are among RelayErrors too
 	RelayErrors           uint64 // messages and datagrams the system did not send or receive
 	Warnings              uint64 // warnings of the TURN library
 
