@@ -223,8 +223,7 @@ func TestRevoke(t *testing.T) {
 	if got := codeOf(alice.exchange(alice.signed(stun.MethodAllocate, udpTransport))); got != 401 {
 		t.Errorf("old credentials: %d", got)
 	}
-	alice.username, alice.password, _ = server.Credentials("alice", time.Now())
-	alice.allocate() // new ones are good
+	server.testRaw(t, "udp", udp.String(), "alice").greet().allocate() // new ones are good
 }
 
 func TestStaleNonce(t *testing.T) {

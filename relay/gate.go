@@ -64,6 +64,10 @@ type request struct {
 // is, which the library is to see as it came; a request for the library is left
 // in e.request; all else was answered or dropped.
 func (e *endpoint) take(p packet) *allocation {
+	if len(p.data) > maxFrame {
+		e.server.refuse(ReasonOversize)
+		return nil
+	}
 	if e.turn && len(p.data) >= channelHeader {
 		switch kind := binary.BigEndian.Uint16(p.data); {
 		case kind&0xC000 == 0x4000:

@@ -56,7 +56,7 @@ func (r *raw) receive(wait time.Duration) []byte {
 	r.t.Helper()
 	_ = r.conn.SetReadDeadline(time.Now().Add(wait))
 	b := make([]byte, 2048)
-	if _, ok := r.conn.(*net.UDPConn); ok {
+	if _, ok := r.conn.LocalAddr().(*net.UDPAddr); ok {
 		n, err := r.conn.Read(b)
 		if err != nil {
 			return nil
