@@ -73,9 +73,9 @@ func TestAllAllocationsAreBounded(t *testing.T) {
 
 func TestPortsComeFromTheRange(t *testing.T) {
 	config := turnConfig()
-	config.MinPort, config.MaxPort = 50100, 50103
+	config.MinPort, config.MaxPort = 20100, 20103
 	server, udp, _ := serve(t, config, "127.0.0.1")
-	busy := packetConn(t, "udp4", "127.0.0.1:50102") // somebody else has one of them
+	busy := packetConn(t, "udp4", "127.0.0.1:20102") // somebody else has one of them
 	seen := map[uint16]bool{}
 	codes := map[int]int{}
 	for i := range 6 {
@@ -88,7 +88,7 @@ func TestPortsComeFromTheRange(t *testing.T) {
 			seen[uint16(relayed.Port)] = true
 		}
 	}
-	if codes[0] != 3 || codes[508] != 3 || !seen[50100] || !seen[50101] || !seen[50103] {
+	if codes[0] != 3 || codes[508] != 3 || !seen[20100] || !seen[20101] || !seen[20103] {
 		t.Errorf("answers %v, ports %v, with %v taken", codes, seen, busy.LocalAddr())
 	}
 	if got := server.Stats(); got.Live != 3 {
