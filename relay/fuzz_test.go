@@ -217,8 +217,12 @@ func FuzzSigned(f *testing.F) {
 			t.Fatalf("%d answers", len(answers))
 		}
 		if len(answers) == 1 {
-			if err := r.key().Check(decode(t, answers[0])); err != nil && codeOf(decode(t, answers[0])) != 400 {
-				t.Fatalf("an answer that is not signed: %x", answers[0])
+			switch answer := decode(t, answers[0]); codeOf(answer) {
+			case 400, 401, 438: // a second name, realm or nonce came before ours
+			default:
+				if r.key().Check(answer) != nil {
+					t.Fatalf("an answer that is not signed: %x", answers[0])
+				}
 			}
 		}
 		if got := server.Stats(); got.Panics != 0 || got.Live > 1 {
@@ -289,4 +293,3 @@ func FuzzPeer(f *testing.F) {
 		}
 	})
 }
-
