@@ -128,6 +128,8 @@ const (
 	LinkConnecting LinkState = "connecting"
 	LinkUp         LinkState = "up"
 	LinkDown       LinkState = "down"
+	// LinkNone is the state of a chat without a link, in what Explain tells.
+	LinkNone LinkState = "none"
 )
 
 // LinkInfo describes a direct link.
@@ -144,6 +146,25 @@ type LinkInfo struct {
 	Since   time.Time
 	// BytesIn and BytesOut count what the link carried above encryption.
 	BytesIn, BytesOut uint64
+
+	// Own and Other are what is known of the two networks; zero values where
+	// nothing is.
+	Own, Other reach.Reach
+	// Relay is the TURN server this side uses, and RelayProtocol how it is reached:
+	// "udp", "tcp", "tls". Zero and empty when it uses none; a relay of the other
+	// side shows in Path alone.
+	Relay         netip.AddrPort
+	RelayProtocol string
+	// Why the chat goes this way, the same in words, and what would help.
+	Why   Why
+	Words string
+	Help  []Help
+	// Failure is why the last attempt failed, and FailedAt when; NextTry is when
+	// another one is due, zero when none is. A change of network or a message may
+	// bring it forward.
+	Failure  string
+	FailedAt time.Time
+	NextTry  time.Time
 }
 
 // LinkChanged tells that a direct link begins, is up, or is gone (or did not come

@@ -192,14 +192,16 @@ func (k *core) introductionEnded(r peer.Report) {
 		return
 	}
 	k.log.Info("no direct link", "peer", device.String(), "reason", r.Reason.String())
+	tie := r.Reason.Condition == peer.TieBreak // the other one's offer goes on
+	if !tie {
+		k.links.failed(device, time.Now(), r.Reason.String(), policyRefused(r.Reason.Err), k.links.relayed(device) && k.works(device))
+	}
 	if !s.quiet {
-		k.emit(LinkChanged{LinkInfo: LinkInfo{Peer: device, State: LinkDown, Since: s.since}, Reason: r.Reason.String()})
+		k.emit(LinkChanged{LinkInfo: k.explained(LinkInfo{Peer: device, State: LinkDown, Since: s.since}, nil), Reason: r.Reason.String()})
 	}
-	if r.Reason.Condition == peer.TieBreak {
-		return // the other one's offer goes on
+	if !tie {
+		k.reviewLinks(device)
 	}
-	k.links.failed(device, time.Now(), r.Reason.String(), policyRefused(r.Reason.Err), k.links.relayed(device) && k.works(device))
-	k.reviewLinks(device)
 }
 
 // forgetIntroductions ends what was being introduced in a session that is over: an

@@ -338,6 +338,7 @@ func (k *core) linkGone(l *directLink) {
 	}
 	info := k.infoOf(l)
 	info.State = LinkDown
+	info.Why, info.Words, info.Help, info.NextTry = "", "", nil, time.Time{} // of a link that is no more; Reason tells
 	k.log.Info("direct link down", "peer", l.device.String(), "reason", l.reason)
 	k.emit(LinkChanged{LinkInfo: info, Reason: l.reason})
 }
@@ -381,5 +382,5 @@ func (k *core) infoOf(l *directLink) LinkInfo {
 			info.RTT = rtt
 		}
 	}
-	return info
+	return k.explained(info, l)
 }

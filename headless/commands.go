@@ -27,7 +27,7 @@ type command struct {
 	Show   string `json:"show"`   // presence: away, xa, dnd, chat or empty
 	Status string `json:"status"` // presence
 
-	With string `json:"with"` // history: one chat; optional
+	With string `json:"with"` // history, links: one chat; optional
 	Max  int    `json:"max"`  // history: at most; default 50
 }
 
@@ -62,7 +62,7 @@ func (s *session) perform(ctx context.Context, c command) (quit bool, err error)
 	case "history":
 		return false, s.history(ctx, c)
 	case "links":
-		return false, s.links(ctx)
+		return false, s.links(ctx, c)
 	case "network":
 		s.client.NetworkChanged()
 		return false, nil
@@ -129,16 +129,53 @@ func (s *session) history(ctx context.Context, c command) error {
 	return nil
 }
 
-// links answers with one "link" event for each.
-func (s *session) links(ctx context.Context) error {
-	all, err := s.client.Links(ctx)
-	if err != nil {
-		return err
+// links answers with one "link" event for each, and for each chat without one.
+func (s *session) links(ctx context.Context, c command) error {
+	all, err := explain(ctx, s.client, c)
+	for i := range all {
+		s.out.write(all[i])
 	}
+	return err
+}
+
+func explain(ctx context.Context, c *client.Client, q command) ([]Link, error) {
+	var who jid.JID
+	if q.With != "" {
+		var err error
+		if who, err = address("with", q.With); err != nil {
+			return nil, err
+		}
+	}
+	all, err := c.Explain(ctx, who)
+	links := make([]Link, 0, len(all))
 	for _, l := range all {
-		s.out.write(linkEvent(client.LinkChanged{LinkInfo: l}))
+		links = append(links, linkEvent(client.LinkChanged{LinkInfo: l}))
 	}
-	return nil
+	return links, err
+}
+
+// Answer answers one line that another process asks a running client, with one line.
+// It takes "links"; anything else is answered by an "error".
+func Answer(ctx context.Context, c *client.Client, line []byte) []byte {
+	q, err := decode(line)
+	var answer any
+	switch {
+	case err != nil:
+	case q.Cmd == "links":
+		var all []Link
+		all, err = explain(ctx, c, q)
+		answer = Links{Event: "links", Items: all}
+	default:
+		err = errors.New("a running client can be asked for links only")
+	}
+	if err != nil {
+		answer = Error{Event: "error", Cmd: q.Cmd, ID: q.ID, Message: err.Error()}
+	}
+	out, err := json.Marshal(answer)
+	if err != nil { // nothing in these types can fail
+		return []byte(`{"event":"error","message":"no answer"}` + "\n")
+	}
+	return append(out, '\n')
 }
 
 func address(field, text string) (jid.JID, error) {

@@ -121,13 +121,46 @@ type Message struct {
 type Link struct {
 	Event   string  `json:"event"` // "link"
 	Peer    string  `json:"peer"`  // full
-	State   string  `json:"state"` // connecting, up, down
+	State   string  `json:"state"` // connecting, up, down; none in answers about a chat without a link
 	Path    string  `json:"path,omitempty"`
 	Local   string  `json:"local,omitempty"`
 	Remote  string  `json:"remote,omitempty"`
 	RTT     float64 `json:"rtt_ms,omitempty"`
 	Trusted bool    `json:"trusted,omitempty"`
 	Reason  string  `json:"reason,omitempty"`
+	// Relay is the TURN server this side uses, RelayProtocol udp, tcp or tls.
+	Relay         string `json:"relay,omitempty"`
+	RelayProtocol string `json:"relay_protocol,omitempty"`
+	// Nat is what is known of the two networks.
+	Nat *Nat `json:"nat,omitempty"`
+	// Why the chat goes this way, as a code and in words, and what would help.
+	Why   string `json:"why,omitempty"`
+	Words string `json:"words,omitempty"`
+	Help  []Help `json:"help,omitempty"`
+	// Failure is why the last attempt failed, Next in how many milliseconds another
+	// one is due.
+	Failure string `json:"failure,omitempty"`
+	Next    int64  `json:"next_ms,omitempty"`
+}
+
+// Nat is what is known of the networks of a chat.
+type Nat struct {
+	Self *Reach `json:"self,omitempty"`
+	Peer *Reach `json:"peer,omitempty"`
+}
+
+// Help is something that would make a chat go a better way.
+type Help struct {
+	Who   string `json:"who"`  // self, peer, both
+	What  string `json:"what"` // a code
+	Words string `json:"words"`
+}
+
+// Links is the answer of a running client to "links" from another process: the
+// same as the "link" events, in one line.
+type Links struct {
+	Event string `json:"event"` // "links"
+	Items []Link `json:"items"`
 }
 
 // Error: a command that could not be done, a message that was refused, or a problem
@@ -197,8 +230,19 @@ func item(c *client.Contact) Item {
 }
 
 func linkEvent(e client.LinkChanged) Link {
-	return Link{Event: "link", Peer: e.Peer.String(), State: string(e.State), Path: string(e.Path), Local: endpoint(e.Local),
-		Remote: endpoint(e.Remote), RTT: float64(e.RTT.Microseconds()) / 1000, Trusted: e.Trusted, Reason: e.Reason}
+	l := Link{Event: "link", Peer: e.Peer.String(), State: string(e.State), Path: string(e.Path), Local: endpoint(e.Local),
+		Remote: endpoint(e.Remote), RTT: float64(e.RTT.Microseconds()) / 1000, Trusted: e.Trusted, Reason: e.Reason,
+		Relay: endpoint(e.Relay), RelayProtocol: e.RelayProtocol, Why: string(e.Why), Words: e.Words, Failure: e.Failure}
+	if n := (Nat{reachOf(e.Own), reachOf(e.Other)}); n.Self != nil || n.Peer != nil {
+		l.Nat = &n
+	}
+	for _, h := range e.Help {
+		l.Help = append(l.Help, Help{h.Who, h.What, h.Words})
+	}
+	if !e.NextTry.IsZero() {
+		l.Next = max(1, time.Until(e.NextTry).Milliseconds())
+	}
+	return l
 }
 
 // historyEvent gives the line for a message of the history.
