@@ -83,6 +83,7 @@ func newClient(ctx context.Context, o clientOptions) (*runningClient, error) {
 		JID: o.account, Password: o.password,
 		Dialer:     &tcp.Dialer{TLS: trust, Server: o.server, Mode: o.mode},
 		Cache:      store,
+		HasAddress: hasAddress,
 		Transports: []peer.Transport{direct, channel}, // what the second is for: browsers, and networks that let no QUIC through
 		Services: func(s []extdisco.Service) {
 			found := services(s, o)
@@ -156,4 +157,18 @@ func services(announced []extdisco.Service, o clientOptions) []extdisco.Service 
 		}
 	}
 	return out
+}
+
+// hasAddress reports whether this machine has an address. When that cannot be found out it has.
+func hasAddress(ip netip.Addr) bool {
+	all, err := net.InterfaceAddrs()
+	if err != nil {
+		return true
+	}
+	for _, a := range all {
+		if p, err := netip.ParsePrefix(a.String()); err == nil && p.Addr().Unmap() == ip.Unmap().WithZone("") {
+			return true
+		}
+	}
+	return false
 }

@@ -14,6 +14,9 @@ import (
 
 type headlessCommand struct {
 	Account string `arg:"" help:"The address to sign in with, such as alice@localhost. What follows a slash begins the name of this session: alice@localhost/kitchen."`
+	Ask     string `arg:"" optional:"" name:"links" help:"The word links: ask the client of this account that runs already which way its chats go, and why."`
+	Contact string `arg:"" optional:"" help:"With links: this contact only."`
+	JSON    bool   `name:"json" help:"With links: print one JSON object a line."`
 	passwordFlag
 	Server       string `placeholder:"HOST[:PORT]" help:"Connect here instead of asking DNS for the account's domain."`
 	CA           string `name:"ca" type:"existingfile" placeholder:"FILE" help:"Trust the certificates in this PEM file instead of the system's."`
@@ -35,6 +38,11 @@ $GODWIT_PASSWORD.
   {"cmd":"send","to":"bob@localhost","body":"hi","id":"m1"}
   {"event":"delivered","id":"m1","path":"direct"}
 
+A client that runs tells other invocations which way its chats go, both networks, why, and what would help:
+
+  $ godwit headless alice@localhost links
+  $ godwit headless alice@localhost links --json bob@localhost
+
 Commands: send, sendfile, acceptfile, subscribe, accept, unsubscribe, presence, roster, history, links, network, quit.`
 }
 
@@ -48,15 +56,23 @@ func (c *headlessCommand) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
-	password, err := c.secret()
-	if err != nil {
-		return err
-	}
 	data := c.Data
 	if data == "" {
 		if data, err = defaultClientData(); err != nil {
 			return err
 		}
+	}
+	switch {
+	case c.Ask == "links":
+		return c.showLinks(ctx, s, data, account)
+	case c.Ask != "":
+		return usagef("a running client can be asked for links, not for %q", c.Ask)
+	case c.JSON:
+		return usagef("--json goes with links; without it everything is JSON")
+	}
+	password, err := c.secret()
+	if err != nil {
+		return err
 	}
 	mode := map[string]tcp.Mode{"auto": tcp.Any, "tcp": tcp.StartTLS, "tls": tcp.DirectTLS}[c.Transport]
 	rc, err := newClient(ctx, clientOptions{
@@ -66,7 +82,10 @@ func (c *headlessCommand) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(headless.Run(ctx, s.in, s.out, rc.Client), rc.close())
+	stop := serveQuestions(ctx, clientSocket(data, account), rc, log)
+	err = headless.Run(ctx, s.in, s.out, rc.Client)
+	stop()
+	return errors.Join(err, rc.close())
 }
 
 // secret is the password: standard input belongs to the commands, so it is never read from there.

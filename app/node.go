@@ -151,28 +151,11 @@ func (n *node) listenAdmin(ctx context.Context, c *serveCommand, st server.Store
 	return nil
 }
 
-// listenControl opens the control socket. One that is there is left over from a server that was killed: the lock is ours. The socket is made
-// where only we can look, and moved to its place once nobody else may open it.
+// listenControl opens the control socket. One that is there is left over from a server that was killed: the lock is ours.
 func (n *node) listenControl(ctx context.Context, path string) error {
-	private, err := os.MkdirTemp(filepath.Dir(path), ".c")
+	l, err := privateSocket(ctx, path)
 	if err != nil {
-		return fmt.Errorf("the control socket can not be made: %w", err)
-	}
-	defer os.RemoveAll(private)
-	made := filepath.Join(private, "s")
-	if len(path) > maxSocketPath || len(made) > maxSocketPath {
-		return fmt.Errorf("the path of the data directory is too long for a socket in it; at most %d bytes go: use a shorter --data, such as a relative one or a symbolic link",
-			maxSocketPath-len(controlSocket)-1)
-	}
-	var lc net.ListenConfig
-	l, err := lc.Listen(ctx, "unix", made)
-	if err != nil {
-		return fmt.Errorf("the control socket can not be made: %w", err)
-	}
-	l.(*net.UnixListener).SetUnlinkOnClose(false) // it is moved
-	if err := errors.Join(os.Chmod(made, 0o600), os.Rename(made, path)); err != nil {
-		l.Close()
-		return fmt.Errorf("the control socket can not be made: %w", err)
+		return err
 	}
 	n.others, n.socket = append(n.others, l), path
 	n.run(func() error { return n.admin.ServeControl(l) })
