@@ -251,6 +251,44 @@ func TestClosing(t *testing.T) {
 	}
 }
 
+// TestMoves: a link that takes another path says so, and once.
+func TestMoves(t *testing.T) {
+	one, two := newTransport(t, onLoopback), newTransport(t, onLoopback)
+	moved := make(chan peer.Path, 4)
+	a, b := newEnds(), newEnds()
+	params := a.params("s", bob, peer.AllAddresses)
+	params.Events.Moved = func(_ link.Link, p peer.Path) { moved <- p }
+	offer, err := one.Offer(params)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer offer.Close()
+	pair := func(kind webrtc.ICECandidateType, port uint16) *webrtc.ICECandidatePair {
+		return webrtc.NewICECandidatePair(&webrtc.ICECandidate{Address: "127.0.0.1", Port: 1, Typ: webrtc.ICECandidateTypeHost},
+			&webrtc.ICECandidate{Address: "127.0.0.1", Port: port, Typ: kind})
+	}
+	s := offer.(*session)
+	s.pairSelected(pair(webrtc.ICECandidateTypeHost, 7)) // before there is a link it is no move
+	answer, err := two.Answer(b.params("s", alice, peer.AllAddresses), offer.Local())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Close()
+	if err := offer.Remote(answer.Local()); err != nil {
+		t.Fatal(err)
+	}
+	l := a.link(t)
+	b.link(t)
+	s.pairSelected(pair(webrtc.ICECandidateTypeRelay, 9))
+	s.pairSelected(pair(webrtc.ICECandidateTypeRelay, 9))
+	if p := <-moved; !p.Relayed || p.RemoteKind != "relay" || p.Remote.Port() != 9 || l.RemoteAddr() != p.Remote {
+		t.Errorf("%+v", p)
+	}
+	if len(moved) != 0 {
+		t.Error("told twice")
+	}
+}
+
 // TestASharedSocketIsUsed has two clients with one socket each, which carries
 // other things besides, and stays open.
 func TestASharedSocketIsUsed(t *testing.T) {

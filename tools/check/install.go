@@ -19,6 +19,7 @@ var needs = map[string]string{
 	"tmux":                          "tmux",
 	"profanity":                     "profanity",
 	"go-sendxmpp":                   "go-sendxmpp",
+	"chromium-headless-shell":       "chromium-headless-shell",
 	"/usr/bin/python3 with slixmpp": "python3-slixmpp",
 }
 
