@@ -13,12 +13,14 @@ import (
 	"godwit/stanza"
 	"godwit/stream"
 	"godwit/xep/caps"
+	"godwit/xep/datachannel"
 	"godwit/xep/delay"
 	"godwit/xep/deposit"
 	"godwit/xep/disco"
 	"godwit/xep/extdisco"
 	"godwit/xep/forward"
 	"godwit/xep/icequic"
+	"godwit/xep/icetransport"
 	"godwit/xep/jingle"
 	"godwit/xep/reach"
 	"godwit/xep/sm"
@@ -34,6 +36,8 @@ var codecs = map[xmlstream.Name]func(xmlstream.Node) error{
 	{Space: extdisco.NS, Local: "services"}:        func(n xmlstream.Node) error { _, err := extdisco.ParseServices(n); return err },
 	{Space: reach.NS, Local: "reach"}:              func(n xmlstream.Node) error { _, err := reach.Parse(n); return err },
 	{Space: jingle.NS, Local: "jingle"}:            parseJingle,
+	{Space: datachannel.NS, Local: "transport"}:    func(n xmlstream.Node) error { _, err := datachannel.Parse(n); return err },
+	{Space: icetransport.NS, Local: "transport"}:   func(n xmlstream.Node) error { _, err := icetransport.Parse(n); return err },
 	{Space: icequic.NS, Local: "transport"}:        func(n xmlstream.Node) error { _, err := icequic.Parse(n); return err },
 	{Space: xmlstreamapp.NS, Local: "description"}: func(n xmlstream.Node) error { _, err := xmlstreamapp.Parse(n); return err },
 	{Space: deposit.NS, Local: "deposit"}:          func(n xmlstream.Node) error { _, err := deposit.Parse(n); return err },
@@ -47,16 +51,21 @@ var codecs = map[xmlstream.Name]func(xmlstream.Node) error{
 	{Space: stanza.NSClient, Local: "error"}:       func(n xmlstream.Node) error { _, err := stanza.ParseError(n); return err },
 }
 
-// parseJingle also asks of offers and answers what peer/quic asks of them.
+// parseJingle also asks of offers and answers what the transports ask of them.
 func parseJingle(n xmlstream.Node) error {
 	j, err := jingle.Parse(n)
-	if err != nil || j.Action != jingle.SessionInitiate && j.Action != jingle.SessionAccept {
+	if err != nil || !slices.Contains([]jingle.Action{jingle.SessionInitiate, jingle.SessionAccept, jingle.TransportReplace, jingle.TransportAccept}, j.Action) {
 		return err
 	}
 	if len(j.Contents) != 1 {
 		return fmt.Errorf("%d contents", len(j.Contents))
 	}
-	_, err = icequic.ParseFull(j.Contents[0].Transport)
+	transport := j.Contents[0].Transport
+	if transport.Name.Space == datachannel.NS {
+		_, err = datachannel.ParseFull(transport)
+	} else {
+		_, err = icequic.ParseFull(transport)
+	}
 	return err
 }
 
