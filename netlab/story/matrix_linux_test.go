@@ -181,6 +181,7 @@ func TestMatrix(t *testing.T) {
 	for i, s := range scenes {
 		b.at[s.name] = i
 	}
+	atOnce := make(chan struct{}, 3) // more would measure the machine
 	t.Run("networks", func(t *testing.T) {
 		for _, s := range scenes {
 			if !s.short && os.Getenv(LabEnv) != "full" {
@@ -188,6 +189,8 @@ func TestMatrix(t *testing.T) {
 			}
 			t.Run(strings.ReplaceAll(s.name, " ", "_"), func(t *testing.T) {
 				t.Parallel()
+				atOnce <- struct{}{}
+				defer func() { <-atOnce }()
 				b.play(t, s)
 			})
 		}
