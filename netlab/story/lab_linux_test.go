@@ -56,8 +56,27 @@ func TestPortRestrictedPairGoesDirect(t *testing.T) {
 	}
 }
 
-func TestSymmetricPairStaysOnTheServer(t *testing.T) {
+func TestSymmetricPairGoesByTheRelay(t *testing.T) {
 	m := meet(t, netlab.Symmetric, netlab.Symmetric)
+	m.greet(t)
+	if up := m.alice.LinkUp(t, m.bob); up.Path != "relay" {
+		t.Fatalf("the link is %q", up.Path)
+	}
+	m.bob.LinkUp(t, m.alice)
+	const n = 200
+	m.exchange(t, n, nil)
+	m.bob.ExpectNumbered(t, m.alice, n, time.Minute)
+	m.alice.ExpectNumbered(t, m.bob, n, time.Minute)
+	if paths := m.bob.Paths(m.alice); paths["relay"] < n/2 || paths["direct"] > 0 {
+		t.Errorf("of %d messages %v were seen by path; most belong to the relay", n, paths)
+	}
+}
+
+func TestSymmetricPairWithoutRelayStaysOnTheServer(t *testing.T) {
+	m := newMeeting(t)
+	m.flags = []string{"--listen-turn", "off"}
+	m.homes(netlab.Symmetric, netlab.Symmetric)
+	m.begin(t)
 	m.greet(t)
 	m.alice.Await(t, "the attempt", func(e Event) bool { return e.Event == "link" && e.State == "connecting" })
 	const n = 200
@@ -74,6 +93,29 @@ func TestSymmetricPairStaysOnTheServer(t *testing.T) {
 	}
 }
 
+// TestRelayIsLeft: while the direct path is cut the relay carries the chat, and as soon as it is not the chat is direct again.
+func TestRelayIsLeft(t *testing.T) {
+	m := meet(t, netlab.PortRestricted, netlab.PortRestricted)
+	m.greet(t)
+	k := m.talk(talkPace)
+	reach := func(path string) {
+		t.Helper()
+		begin := time.Now()
+		if !m.await(time.Minute, path) {
+			t.Fatalf("the chat does not go by %s", path)
+		}
+		t.Logf("%s carries the chat, %v after the change", path, ms(time.Since(begin)))
+	}
+	reach("direct")
+	m.lab.Cut(m.homeA, m.homeB)
+	reach("relay")
+	m.lab.Restore(m.homeA, m.homeB)
+	reach("direct")
+	sent := k.end(t)
+	m.bob.ExpectNumbered(t, m.alice, sent[0], time.Minute)
+	m.alice.ExpectNumbered(t, m.bob, sent[1], time.Minute)
+}
+
 func TestCutInMidChat(t *testing.T) {
 	m := meet(t, netlab.PortRestricted, netlab.PortRestricted)
 	m.greet(t)
@@ -88,7 +130,7 @@ func TestCutInMidChat(t *testing.T) {
 	m.bob.ExpectNumbered(t, m.alice, n, time.Minute)
 	m.alice.ExpectNumbered(t, m.bob, n, time.Minute)
 	for _, p := range [][2]*Person{{m.bob, m.alice}, {m.alice, m.bob}} {
-		if paths := p[0].Paths(p[1]); paths["direct"] == 0 || paths["server"] == 0 {
+		if paths := p[0].Paths(p[1]); paths["direct"] == 0 || paths["server"]+paths["relay"] == 0 {
 			t.Errorf("%s saw %v by path; both must have carried some", p[0].Name, paths)
 		}
 	}

@@ -16,6 +16,7 @@ type meeting struct {
 	homeA, homeB *netlab.NAT // the same one for people behind one box
 	hostA, hostB *netlab.Host
 	hostS        *netlab.Host
+	flags        []string // more of the server's
 	server       *Server
 	alice, bob   *Person
 }
@@ -50,9 +51,9 @@ const (
 )
 
 // startLabServer starts the server with every listener, on the usual ports of all its addresses.
-func startLabServer(t *testing.T, host *netlab.Host) *Server {
+func startLabServer(t *testing.T, host *netlab.Host, more ...string) *Server {
 	t.Helper()
-	s := startServer(t, host, "--listen-c2s", fmt.Sprintf(":%d", portC2S), "--listen-shared", fmt.Sprintf(":%d", portShared))
+	s := startServer(t, host, append(more, "--listen-c2s", fmt.Sprintf(":%d", portC2S), "--listen-shared", fmt.Sprintf(":%d", portShared))...)
 	for _, account := range []string{"alice@localhost", "bob@localhost"} {
 		s.AddAccount(t, account)
 	}
@@ -80,7 +81,7 @@ func (m *meeting) begin(t *testing.T, more ...string) {
 
 func (m *meeting) beginWatched(t *testing.T, watchA, watchB Watched, more ...string) {
 	t.Helper()
-	m.server = startLabServer(t, m.hostS)
+	m.server = startLabServer(t, m.hostS, m.flags...)
 	more = append(more, "--log-level", "info")
 	m.alice = watchA.Launch(t, m.hostA, m.server, "alice@localhost", t.TempDir(), append(m.door(m.homeA, m.hostA), more...)...)
 	m.bob = watchB.Launch(t, m.hostB, m.server, "bob@localhost", t.TempDir(), append(m.door(m.homeB, m.hostB), more...)...)
