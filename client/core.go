@@ -51,6 +51,7 @@ type core struct {
 	relays    bool      // the server offers a TURN server
 	activity  time.Time // when the user last did something
 	introduce *peer.Introducer
+	services  alarm         // when credentials of relays are asked for again
 	session   uint64        // counts sessions that were not resumed
 	lastFull  jid.JID       // of the session there is, or was last
 	onAddress func(jid.JID) // told when it changes

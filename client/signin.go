@@ -1,7 +1,6 @@
 package client
 
 import (
-	"slices"
 	"time"
 
 	"godwit/stanza"
@@ -10,7 +9,6 @@ import (
 	"godwit/xep/carbons"
 	"godwit/xep/deposit"
 	"godwit/xep/disco"
-	"godwit/xep/extdisco"
 	"godwit/xep/stanzaid"
 )
 
@@ -74,7 +72,7 @@ func (k *core) freshSession(s *stream.ClientSession) {
 		}))
 	}
 	if k.introduce != nil {
-		k.request(k.server(), stanza.Get, extdisco.Services{}.Encode, k.inSession(k.servicesKnown))
+		k.askServices()
 	}
 }
 
@@ -100,26 +98,6 @@ func (k *core) accountKnown(s *stanza.Stanza, err error) {
 	}
 	k.deposits.wake(k)
 	k.startCatchUp()
-}
-
-// servicesKnown takes the STUN and TURN servers (XEP-0215).
-func (k *core) servicesKnown(s *stanza.Stanza, err error) {
-	if err != nil {
-		k.log.Info("the server offers no STUN", "error", err)
-		return
-	}
-	n, _ := s.Child(extdisco.NS, "services")
-	services, err := extdisco.ParseServices(n)
-	if err != nil {
-		k.log.Warn("the server's list of services is unreadable", "error", err)
-		return
-	}
-	k.relaysKnown(slices.ContainsFunc(services.Services, func(s extdisco.Service) bool {
-		return s.Type == extdisco.TURN || s.Type == extdisco.TURNS
-	}))
-	if k.cfg.Services != nil {
-		k.cfg.Services(services.Services)
-	}
 }
 
 // relaysKnown notes whether there is a relay. Without one, a user who shares
