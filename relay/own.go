@@ -57,10 +57,13 @@ func (o *ownAddresses) add(a netip.Addr) {
 	if !a.IsValid() || a.IsUnspecified() {
 		return
 	}
+	a = a.Unmap().WithZone("")
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.told[a.Unmap().WithZone("")] = struct{}{}
-	o.read()
+	if _, known := o.told[a]; !known {
+		o.told[a] = struct{}{}
+		o.read()
+	}
 }
 
 // has reports whether the address is this host's.
@@ -102,7 +105,7 @@ func broadcastOf(p netip.Prefix) (netip.Addr, bool) {
 	return netip.AddrFrom4(b), true
 }
 
-// global returns an address of the host in the wanted family from which the
+// routeSource returns an address of the host in the wanted family from which the
 // internet is reached, as the routing table says; nothing is sent for that.
 func routeSource(v6 bool) netip.Addr {
 	network, target := "udp4", "192.88.99.1:9"

@@ -93,12 +93,13 @@ func (e *endpoint) AllocatePacketConn(asked turn.AllocateListenerConfig) (net.Pa
 	}
 	s := e.server
 	at, ok := s.placeFor(asked.Network == "udp6", r.key.local.Addr())
-	if !ok {
-		return nil, nil, errNoFamily
+	conn, err := net.PacketConn(nil), errNoFamily
+	if ok {
+		conn, err = s.openRelay(asked.Network, at.bind)
 	}
-	conn, err := s.openRelay(asked.Network, at.bind)
 	if err != nil {
-		s.refuse(ReasonCapacity)
+		s.ledger.release(r.user)
+		r.user = nil
 		s.log.Warn("turn: no socket for a relayed address", "address", at.bind, "error", err)
 		return nil, nil, err
 	}
