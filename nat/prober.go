@@ -9,15 +9,15 @@ import (
 // trip of 200 ms is done within 1.5 s.
 const (
 	// interval is between two tries of a question.
-	interval = 60 * time.Millisecond
+	interval = 50 * time.Millisecond
 	// silence is after how long without any answer UDP is called silent; by then
 	// each server was asked many times.
 	silence = 1300 * time.Millisecond
 	// choosing is how long a better server than the first that answered is waited
 	// for, at most; twice the round trip if that is less.
 	choosing = 300 * time.Millisecond
-	// grace is how long after the last try an answer is waited for, besides two
-	// round trips, within bounds.
+	// grace is how long after the last try an answer is waited for, besides one
+	// and a half of the longest round trip, within bounds.
 	grace    = 150 * time.Millisecond
 	minGrace = 200 * time.Millisecond
 	maxGrace = time.Second
@@ -108,8 +108,12 @@ func newProber(servers []netip.AddrPort, locals [socketCount]netip.AddrPort, new
 	return p
 }
 
+// controls is how often the sockets of the filter questions are seen to be
+// answered otherwise, all along.
+const controls = (rounds + 1) / 2
+
 // firstRounds is how often each server is asked before it is called silent.
-const firstRounds = 20
+const firstRounds = 24
 
 func (p *prober) ask(now time.Time, q question) *question {
 	q.next, q.first = now, now
@@ -254,33 +258,35 @@ func (p *prober) chooseBy() time.Time {
 }
 
 // questionPrimary begins the second part. The order of the first packets is the
-// order in which the NAT gives out ports.
+// order in which the NAT gives out ports. In every round the questions that a
+// filter may keep the answers of come before the plain ones, so that a server
+// that answers only so many a second starves these first, which shows, and is not
+// taken for a filter.
 func (p *prober) questionPrimary(now time.Time) {
-	plain := func(socket, enough int) {
-		p.ask(now, question{socket: socket, to: p.primary, expect: p.primary, often: rounds, enough: enough})
+	plain := func(socket, enough, skip int) *question {
+		return p.ask(now, question{socket: socket, to: p.primary, expect: p.primary, often: rounds, enough: enough, skip: skip})
 	}
-	port, address := otherPort(p.primary, p.other), otherAddress(p.primary, p.other)
-	plain(bothFilter, 2)
-	plain(portFilter, 2)
-	plain(spare1, 1)
-	plain(spare2, 1)
-	plain(spare3, 1)
-	if address.IsValid() {
+	if address := otherAddress(p.primary, p.other); address.IsValid() {
 		c := changeBoth
 		if address.Port() == p.primary.Port() {
 			c = changeIP
 		}
-		p.ask(now, question{socket: bothFilter, to: p.primary, expect: address, change: c, often: rounds, enough: 1})
 		for _, q := range p.questions { // this server shows all there is to see
-			q.optional = q.socket == mapper && q.to != p.primary
+			q.optional = q.to != p.primary
 		}
+		p.ask(now, question{socket: bothFilter, to: p.primary, expect: address, change: c, often: rounds, enough: 1})
 	}
-	if port.IsValid() {
+	if port := otherPort(p.primary, p.other); port.IsValid() {
 		p.ask(now, question{socket: portFilter, to: p.primary, expect: port, change: changePort, often: rounds, enough: 1})
 	}
+	plain(bothFilter, controls, 2)
+	plain(portFilter, controls, 2)
+	plain(spare1, 1, 1)
+	plain(spare2, 1, 1)
+	plain(spare3, 1, 1)
 	// The mapping socket goes on asking the primary server, which shows whether
 	// the mapping stays what it is while the others are asked.
-	p.ask(now, question{socket: mapper, to: p.primary, expect: p.primary, often: 4, enough: 4, skip: 2, optional: true})
+	p.ask(now, question{socket: mapper, to: p.primary, expect: p.primary, often: controls, enough: controls, skip: 2, optional: true})
 	for _, to := range p.destinations() {
 		p.ask(now, question{socket: mapper, to: to, expect: to, often: rounds, enough: 1})
 	}
@@ -330,7 +336,7 @@ func later(a, b time.Time) time.Time {
 
 // wait is how long after a try its answer may still come.
 func (p *prober) wait() time.Duration {
-	return min(max(2*p.longest+grace, minGrace), maxGrace)
+	return min(max(3*p.longest/2+grace, minGrace), maxGrace)
 }
 
 // loss counts the plain tries to addresses that do answer which are old enough

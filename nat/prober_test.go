@@ -169,6 +169,38 @@ func TestHeavyLossIsNeverWrong(t *testing.T) {
 	}
 }
 
+// A server that answers only so many requests a second is not taken for a filter.
+func TestServerThatRunsDry(t *testing.T) {
+	for _, k := range simKinds {
+		wrong, unknown := 0, 0
+		for tokens := range 60 {
+			for seed := range 10 {
+				server := simServer
+				server.tokens, server.refill = float64(tokens), 20
+				s := &sim{rng: rand.New(rand.NewPCG(uint64(seed), 11)), nat: k.nat, server: server, loss: 0.05, delay: 20 * time.Millisecond, jitter: 5 * time.Millisecond}
+				p, e, _ := s.run([]netip.AddrPort{simPrimary})
+				if !p.primary.IsValid() {
+					continue
+				}
+				switch got, _ := conclude(e); got.Class {
+				case k.full.Class:
+				case reach.UnknownClass:
+					unknown++
+				default:
+					wrong++
+					if wrong == 1 {
+						t.Logf("%s with %d tokens, seed %d: %q\n%+v", k.name, tokens, seed, got.Class, e)
+					}
+				}
+			}
+		}
+		t.Logf("%s: of 600, %d wrong, %d unknown", k.name, wrong, unknown)
+		if wrong > 0 {
+			t.Fail()
+		}
+	}
+}
+
 // Servers that do not do what they should are no filters.
 func TestServersThatMisbehave(t *testing.T) {
 	with := func(s serverModel, change func(*serverModel)) serverModel { change(&s); return s }

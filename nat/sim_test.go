@@ -122,6 +122,10 @@ type serverModel struct {
 	dead    netip.AddrPort
 	lone    []netip.AddrPort // plain servers beside it
 	down    bool
+	// tokens and refill bound how many requests are answered, at first and a
+	// second; refill 0 is no bound.
+	tokens, refill float64
+	filled         time.Time
 	errors  bool // answers everything with an error
 }
 
@@ -142,6 +146,22 @@ func (s serverModel) other() netip.AddrPort {
 		p = s.port[0]
 	}
 	return netip.AddrPortFrom(a, p)
+}
+
+// allows takes a token.
+func (s *serverModel) allows(now time.Time) bool {
+	if s.refill == 0 {
+		return true
+	}
+	if !s.filled.IsZero() {
+		s.tokens += now.Sub(s.filled).Seconds() * s.refill
+	}
+	s.filled = now
+	if s.tokens < 1 {
+		return false
+	}
+	s.tokens--
+	return true
 }
 
 // answer is what comes back, and from where.
@@ -231,6 +251,9 @@ func (s *sim) send(p packet) {
 		return
 	}
 	s.travel(func() {
+		if !s.server.allows(s.now) {
+			return
+		}
 		from, data := s.server.answer(p.to, mapped, p.data)
 		if data == nil {
 			return
