@@ -139,7 +139,7 @@ func trials(t *testing.T) int {
 	if testing.Short() {
 		return 1
 	}
-	return 5
+	return 3
 }
 
 // TestLab discovers every network of the lab at 80 ms of round trip and 5 % loss

@@ -18,6 +18,10 @@ import (
 const (
 	tcpAfter   = 400 * time.Millisecond
 	tcpPatient = 3 * time.Second
+	// A second connection is begun before the system repeats the first packet of a
+	// lost one, which takes it a second.
+	tcpTries    = 2
+	tcpInterval = 250 * time.Millisecond
 )
 
 // webPort is what networks let out that let out nothing else.
@@ -56,10 +60,12 @@ func (c Config) askTCP(ctx context.Context, list servers, heard, done <-chan str
 	defer watching.Wait()
 	defer cancel()
 	targets := list.targets()
-	results := make(chan tcpResult, 2*len(targets))
+	results := make(chan tcpResult, 2*tcpTries*len(targets))
 	var asking sync.WaitGroup
 	for _, t := range targets {
-		asking.Go(func() { c.askOneTCP(ctx, t, results) })
+		for i := range tcpTries {
+			asking.Go(func() { c.askOneTCP(ctx, t, time.Duration(i)*tcpInterval, results) })
+		}
 	}
 	watching.Go(func() { asking.Wait(); close(results) })
 	f := collect(ctx, results, done)
@@ -110,7 +116,14 @@ func (s servers) targets() []netip.AddrPort {
 
 // askOneTCP connects and asks for the outside address (RFC 8489 §6.2.2). A host
 // that refuses the connection is alive, too.
-func (c Config) askOneTCP(ctx context.Context, to netip.AddrPort, results chan<- tcpResult) {
+func (c Config) askOneTCP(ctx context.Context, to netip.AddrPort, after time.Duration, results chan<- tcpResult) {
+	timer := time.NewTimer(after)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+		return
+	}
 	conn, err := c.Dial(ctx, "tcp", to.String())
 	if errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, syscall.Errno(10061)) { // Winsock's
 		results <- tcpResult{to, TCPAlive}
