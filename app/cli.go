@@ -27,6 +27,7 @@ type cli struct {
 	User     userCommand     `cmd:"" help:"Add, change, remove and list accounts."`
 	Sessions sessionsCommand `cmd:"" help:"Show who is online: address, port, transport, TLS, client, since when."`
 	Headless headlessCommand `cmd:"" help:"Run a client that speaks JSON lines on standard input and output."`
+	Nat      natCommand      `cmd:"" help:"Find out what kind of network this machine is behind, and what will work from here."`
 	Demo     demoCommand     `cmd:"" help:"Play the whole story on this machine: sign-in, buddies, direct messages, fallback. Takes under a minute."`
 	Version  versionCommand  `cmd:"" help:"Print the version."`
 

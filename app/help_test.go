@@ -15,6 +15,7 @@ func TestHelp(t *testing.T) {
 		{"user list", "godwit user list --json | jq -r .jid"},
 		{"sessions", "godwit sessions --json | jq"},
 		{"headless", `{"cmd":"send","to":"bob@localhost","body":"hi","id":"m1"}`},
+		{"nat", "godwit nat --server example.org"},
 		{"demo", "godwit demo"},
 		{"version", "godwit version"},
 	} {

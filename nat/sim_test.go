@@ -126,7 +126,7 @@ type serverModel struct {
 	// second; refill 0 is no bound.
 	tokens, refill float64
 	filled         time.Time
-	errors  bool // answers everything with an error
+	errors         bool // answers everything with an error
 }
 
 var (

@@ -71,31 +71,31 @@ var (
 	}
 	classMeaning = map[reach.Class][2]string{
 		reach.UnknownClass:   {"not enough could be seen to name it", "看到的不足以命名"},
-		reach.Open:           {"no NAT, and nothing is kept out", "没有 NAT，也没有过滤"},
-		reach.Firewall:       {"no NAT, but only answers are let in", "没有 NAT，但只放行应答"},
-		reach.FullCone:       {"anybody may send to the outside address", "任何人都可以发到外部地址"},
-		reach.RestrictedCone: {"lets in addresses that were sent to", "只允许发送过的地址进入"},
-		reach.PortRestricted: {"lets in the address and port that were sent to, as most home routers", "只允许发送过的地址和端口进入，多数家用路由器如此"},
-		reach.Symmetric:      {"shows everybody another port, as many mobile and office networks", "对每个目的地换一个端口，许多移动和办公网络如此"},
-		reach.Blocked:        {"no UDP gets through", "UDP 无法通过"},
+		reach.Open:           {"there is no NAT, and nothing is kept out", "没有 NAT，也没有过滤"},
+		reach.Firewall:       {"there is no NAT, but only answers are let in", "没有 NAT，但只放行应答"},
+		reach.FullCone:       {"anybody may send to your outside address", "任何人都可以发到你的外部地址"},
+		reach.RestrictedCone: {"it lets in the addresses you have sent to", "它只允许你发送过的地址进入"},
+		reach.PortRestricted: {"it lets in the very address and port you have sent to, as most home routers do", "它只允许你发送过的地址和端口进入，多数家用路由器如此"},
+		reach.Symmetric:      {"it shows everybody another port, as many mobile and office networks do", "它对每个目的地换一个端口，许多移动和办公网络如此"},
+		reach.Blocked:        {"direct links need UDP, so everything goes through a relay over TCP", "直连需要 UDP，因此一切都经由 TCP 中继"},
 	}
 	mappingName = map[reach.Behaviour][2]string{
 		reach.Unknown:              {"unknown", "未知"},
 		reach.None:                 {"no translation", "无转换"},
 		reach.EndpointIndependent:  {"endpoint-independent", "与目的地无关"},
 		reach.AddressDependent:     {"address-dependent", "随目的地址变化"},
-		reach.AtMostAddress:        {"independent of the port, perhaps not of the address", "与目的端口无关，是否随地址变化未知"},
+		reach.AtMostAddress:        {"the same for every port; for other addresses unknown", "对各端口相同；对其他地址未知"},
 		reach.AddressPortDependent: {"address- and port-dependent", "随目的地址和端口变化"},
-		reach.AtLeastAddress:       {"address-dependent, perhaps also port-dependent", "随目的地址变化，是否随端口变化未知"},
+		reach.AtLeastAddress:       {"address-dependent; for other ports unknown", "随目的地址变化；对其他端口未知"},
 	}
 	filteringName = map[reach.Behaviour][2]string{
 		reach.Unknown:              {"unknown", "未知"},
 		reach.None:                 {"none", "无过滤"},
 		reach.EndpointIndependent:  {"endpoint-independent", "与来源无关"},
 		reach.AddressDependent:     {"address-dependent", "只看来源地址"},
-		reach.AtMostAddress:        {"independent of the port, perhaps not of the address", "不看来源端口，是否看地址未知"},
+		reach.AtMostAddress:        {"lets in every port of a known address; other addresses unknown", "放行已知地址的任何端口；其他地址未知"},
 		reach.AddressPortDependent: {"address- and port-dependent", "看来源地址和端口"},
-		reach.AtLeastAddress:       {"address-dependent, perhaps also port-dependent", "看来源地址，是否看端口未知"},
+		reach.AtLeastAddress:       {"address-dependent; other ports unknown", "看来源地址；其他端口未知"},
 	}
 )
 
