@@ -36,6 +36,7 @@ type clientOptions struct {
 	data     string // directory of the cache
 	route    path.Route
 	share    client.Share
+	mapping  bool // ask routers for a port
 	device   string
 	log      *slog.Logger
 	firewall func(netip.AddrPort) bool // see quic.Config
@@ -49,9 +50,13 @@ type runningClient struct {
 	cache   *sqlite.Cache
 	direct  *quic.Transport
 	channel *datachannel.Transport // on the socket of direct
+	reach   *reachability          // nil where the server is on this machine
 }
 
 func (c *runningClient) close() error {
+	if c.reach != nil {
+		c.reach.close()
+	}
 	return errors.Join(c.channel.Close(), c.direct.Close(), c.cache.Close())
 }
 
@@ -79,6 +84,7 @@ func newClient(ctx context.Context, o clientOptions) (*runningClient, error) {
 	if err != nil {
 		return nil, errors.Join(err, direct.Close(), store.Close())
 	}
+	announced := make(chan []extdisco.Service, 1)
 	cfg := client.Config{
 		JID: o.account, Password: o.password,
 		Dialer:     &tcp.Dialer{TLS: trust, Server: o.server, Mode: o.mode},
@@ -89,6 +95,7 @@ func newClient(ctx context.Context, o clientOptions) (*runningClient, error) {
 			found := services(s, o)
 			direct.SetServices(found)
 			channel.SetServices(found)
+			latest(announced, found)
 		},
 		Route: o.route, Share: o.share,
 		Software: client.Software{Name: "Godwit", Version: Version, Device: o.device},
@@ -101,7 +108,16 @@ func newClient(ctx context.Context, o clientOptions) (*runningClient, error) {
 	if err != nil {
 		return nil, errors.Join(err, channel.Close(), direct.Close(), store.Close())
 	}
-	return &runningClient{Client: c, cache: store, direct: direct, channel: channel}, nil
+	rc := &runningClient{Client: c, cache: store, direct: direct, channel: channel}
+	if !onThisMachine(o) {
+		rc.reach = startReachability(reachConfig{
+			services: announced,
+			port:     direct.Mux().LocalAddr().Port(), mapping: o.mapping && o.share != client.ShareNever,
+			transports: []directTransport{direct, channel},
+			setReach:   c.SetReach, changed: c.NetworkChanged, log: o.log,
+		})
+	}
+	return rc, nil
 }
 
 // cacheName is the file of an account's messages.

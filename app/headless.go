@@ -25,6 +25,7 @@ type headlessCommand struct {
 	Transport    string `default:"auto" enum:"auto,tcp,tls" help:"auto (what DNS or the port says, and TLS on port 443 where nothing else gets through), tcp (STARTTLS) or tls (TLS from the first byte)."`
 	Route        string `default:"auto" enum:"auto,direct,server" help:"How messages go: auto, direct (only ever to the contact's device) or server."`
 	ShareAddress string `default:"chats" enum:"contacts,chats,never" help:"Who may learn this device's addresses: contacts, chats (contacts you talk to) or never."`
+	PortMapping  string `default:"on" enum:"on,off" help:"Whether to ask the router for a port (PCP, NAT-PMP, UPnP), so that contacts behind difficult networks get through: on or off. Never asked where the server is on this machine."`
 	LogLevel     string `default:"warn" enum:"debug,info,warn,error" help:"debug, info, warn or error. Logs go to standard error."`
 }
 
@@ -77,7 +78,7 @@ func (c *headlessCommand) Run(ctx context.Context, s streams) error {
 	mode := map[string]tcp.Mode{"auto": tcp.Any, "tcp": tcp.StartTLS, "tls": tcp.DirectTLS}[c.Transport]
 	rc, err := newClient(ctx, clientOptions{
 		account: account, password: password, server: c.Server, mode: mode, ca: c.CA, insecure: c.Insecure, data: data,
-		route: path.Route(c.Route), share: client.Share(c.ShareAddress), device: hostname(), log: log,
+		route: path.Route(c.Route), share: client.Share(c.ShareAddress), mapping: c.PortMapping == "on", device: hostname(), log: log,
 	})
 	if err != nil {
 		return err
