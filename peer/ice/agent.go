@@ -207,6 +207,19 @@ func (a *Agent) Remotes() []netip.AddrPort {
 	return list
 }
 
+// Public finds the peer's public IPv4 address among what it told: as a STUN server
+// sees it, else as its own.
+func (a *Agent) Public() (netip.AddrPort, bool) {
+	for _, kind := range []icetransport.Kind{icetransport.ServerReflexive, icetransport.Host} {
+		for _, r := range a.remotes {
+			if r.kind == kind && r.address.Addr().Is4() && !Private(r.address.Addr()) {
+				return r.address, true
+			}
+		}
+	}
+	return netip.AddrPort{}, false
+}
+
 // Knows reports whether an address is a candidate of the peer, and which kind.
 func (a *Agent) Knows(address netip.AddrPort) (icetransport.Kind, bool) {
 	if r := a.find(address); r != nil {

@@ -67,6 +67,28 @@ func Check(local, remote Credentials, role, priority stun.Setter, nominate bool)
 	return m.TransactionID, m.Raw
 }
 
+// Probe builds a check of this side that is sent where its answer is not waited
+// for: to ports that are only guessed, or from sockets that are no bases yet.
+func (a *Agent) Probe() []byte {
+	_, data := Check(a.local, a.remote, a.roleAttribute(), raw{stun.AttrPriority, priorityOf(learnedPreference)}, false)
+	return data
+}
+
+// Authentic reports whether a packet is a check of the peer of this session.
+func (a *Agent) Authentic(packet []byte) bool {
+	m := &stun.Message{Raw: append([]byte(nil), packet...)}
+	if m.Decode() != nil || m.Type != stun.BindingRequest {
+		return false
+	}
+	return a.authentic(m)
+}
+
+func (a *Agent) authentic(m *stun.Message) bool {
+	var username stun.Username
+	return username.GetFrom(m) == nil && username.String() == a.local.Ufrag+":"+a.remote.Ufrag &&
+		stun.NewShortTermIntegrity(a.local.Pwd).Check(m) == nil
+}
+
 // Receive takes a STUN message that arrived at a base.
 func (a *Agent) Receive(base BaseID, packet []byte, from netip.AddrPort, now time.Time) {
 	if _, known := a.bases[base]; !known || a.started.IsZero() {
@@ -89,9 +111,7 @@ func (a *Agent) Receive(base BaseID, packet []byte, from netip.AddrPort, now tim
 
 // receiveRequest answers a check and learns from it (RFC 8445 §7.3).
 func (a *Agent) receiveRequest(base BaseID, m *stun.Message, from netip.AddrPort, now time.Time) {
-	var username stun.Username
-	if username.GetFrom(m) != nil || username.String() != a.local.Ufrag+":"+a.remote.Ufrag ||
-		stun.NewShortTermIntegrity(a.local.Pwd).Check(m) != nil {
+	if !a.authentic(m) {
 		return // a stranger's, or an older session's
 	}
 	if !a.acceptable(from.Addr()) {

@@ -153,6 +153,27 @@ func (a *agent) permit(b *base) {
 	b.relay.Permit(list...)
 }
 
+// public is the peer's public IPv4 address.
+func (a *agent) public() (netip.AddrPort, bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.core.Public()
+}
+
+// probe is a check whose answer nobody waits for.
+func (a *agent) probe() []byte {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.core.Probe()
+}
+
+// authentic reports whether a packet is a check of the peer.
+func (a *agent) authentic(packet []byte) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.core.Authentic(packet)
+}
+
 func (a *agent) wake() {
 	a.mu.Lock()
 	defer a.mu.Unlock()

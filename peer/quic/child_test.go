@@ -12,10 +12,11 @@ import (
 	"godwit/link"
 	"godwit/peer"
 	"godwit/stanza"
+	"godwit/xep/reach"
 	"godwit/xmlstream"
 )
 
-// childVariable makes the test binary a client of its own: "JID STUN-SERVER".
+// childVariable makes the test binary a client of its own: "JID STUN-SERVER [CLASS]".
 // It is run in the network namespaces of a lab.
 const childVariable = "GODWIT_PEER_QUIC_CHILD"
 
@@ -23,6 +24,7 @@ const childVariable = "GODWIT_PEER_QUIC_CHILD"
 // Out: "iq XML", "up TRANSPORT-PATH MILLISECONDS", "heard TEXT", "down REASON".
 func child() {
 	self, server, _ := strings.Cut(os.Getenv(childVariable), " ")
+	server, class, _ := strings.Cut(server, " ")
 	var mu sync.Mutex
 	out := func(format string, args ...any) {
 		mu.Lock()
@@ -35,6 +37,7 @@ func child() {
 		return
 	}
 	transport.SetServices(servicesAt(server))
+	transport.SetReach(reach.Reach{Class: reach.Class(class)})
 	var begun time.Time
 	var current link.Link
 	introducer := peer.New(peer.Config{

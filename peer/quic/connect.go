@@ -133,6 +133,9 @@ func (n *negotiation) take(r attempt) error {
 	if relayed {
 		n.relayed++
 	} else {
+		if !n.upgraded {
+			close(s.found)
+		}
 		n.upgraded = true
 		s.agent.settle()
 	}

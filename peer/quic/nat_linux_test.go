@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -11,6 +13,7 @@ import (
 	"godwit/netlab"
 	"godwit/netlab/proc"
 	"godwit/relay"
+	"godwit/xep/reach"
 )
 
 // inLab starts a client on a host of the lab.
@@ -133,5 +136,60 @@ func natPair(t *testing.T, one, two netlab.Kind, on netlab.Link, direct bool) {
 	await(t, "alice", fromA, 10*time.Second, "heard and back")
 	if lab.Traffic(a, b).UDP.Packets == 0 || lab.Traffic(b, a).UDP.Packets == 0 {
 		t.Error("nothing went from one to the other")
+	}
+}
+
+// TestGuessedPort introduces a client behind a port-restricted router to one
+// behind a symmetric router, again and again, each knowing what it is behind. How
+// often is set by GUESS_TRIES.
+func TestGuessedPort(t *testing.T) {
+	netlab.Require(t)
+	tries := 5
+	if n, err := strconv.Atoi(os.Getenv("GUESS_TRIES")); err == nil {
+		tries = n
+	} else if testing.Short() {
+		t.Skip("takes seconds for each try")
+	}
+	lab := netlab.New(t)
+	server := lab.AddHost("server")
+	link := netlab.WithLink(netlab.Link{Delay: 10 * time.Millisecond})
+	a := lab.AddNAT("home", netlab.PortRestricted, link).AddHost("alice")
+	b := lab.AddNAT("office", netlab.Symmetric, link).AddHost("bob")
+	conn, err := server.ListenUDP(server.AddrPort(3478))
+	if err != nil {
+		t.Fatal(err)
+	}
+	stun := relay.New(relay.Config{})
+	served := make(chan struct{})
+	go func() { defer close(served); _ = stun.ServeUDP(conn) }()
+	t.Cleanup(func() { _ = stun.Close(); <-served })
+	address := server.AddrPort(3478).String()
+	var took []int
+	for try := range tries {
+		pa := inLab(t, a, alice.String(), address+" "+string(reach.PortRestricted))
+		pb := inLab(t, b, bob.String(), address+" "+string(reach.Symmetric))
+		fromA, fromB := relayLines(t, pa, pb)
+		first, to := pa, bob
+		if try%2 == 1 {
+			first, to = pb, alice
+		}
+		if err := first.Send("connect " + to.String()); err != nil {
+			t.Fatal(err)
+		}
+		got := await(t, "alice", fromA, 60*time.Second, "up ", "down ")
+		await(t, "bob", fromB, 60*time.Second, "up ", "down ")
+		var kinds string
+		var ms int
+		if _, err := fmt.Sscanf(got, "up %s %d", &kinds, &ms); err == nil {
+			took = append(took, ms)
+		}
+		t.Log(got)
+		pa.Kill9()
+		pb.Kill9()
+	}
+	slices.Sort(took)
+	t.Logf("%d of %d tries were direct, after milliseconds: %v", len(took), tries, took)
+	if len(took) < tries*8/10 {
+		t.Error("too few") // theory says 98 of 100
 	}
 }

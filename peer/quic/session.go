@@ -50,6 +50,7 @@ type session struct {
 	conns   chan incoming
 	changed chan struct{}  // capacity 1: look for addresses anew
 	retry   chan struct{}  // capacity 1: and for a relay
+	found   chan struct{}  // closed when there is a link without a relay
 	direct  chan struct{}  // closed when a relay is needed no more
 	noRelay chan error     // capacity 1: there is none
 	helpers sync.WaitGroup // gathering and the relay
@@ -64,6 +65,7 @@ type session struct {
 	client   bool // we dial
 	adopted  int
 	upgraded bool // a connection without relay was taken
+	guessed  *udpmux.Mux
 
 	// proven is leaf data of its own: the sockets' reading goroutines add to it.
 	provenMu sync.Mutex
@@ -93,7 +95,7 @@ func newSession(t *Transport, p peer.Params, offer *icequic.Transport) (*session
 		transport: t, params: p, name: serverName(p.SID), initiator: offer == nil, made: time.Now(),
 		candidates: candidates{allowed: p.Addresses},
 		conns:      make(chan incoming, maxIncoming), known: make(chan struct{}),
-		changed: make(chan struct{}, 1), retry: make(chan struct{}, 1), direct: make(chan struct{}), noRelay: make(chan error, 1),
+		changed: make(chan struct{}, 1), retry: make(chan struct{}, 1), found: make(chan struct{}), direct: make(chan struct{}), noRelay: make(chan error, 1),
 		proven: make(map[place]func()),
 	}
 	setup := icetransport.ActPass
@@ -325,6 +327,7 @@ func (s *session) run() {
 		}
 	}
 	s.begin()
+	s.helpers.Go(s.guessPort)
 	if err := s.negotiate(); err != nil {
 		s.fail(err)
 	}
@@ -361,6 +364,12 @@ func (s *session) cleanUp() {
 	}
 	clear(s.proven)
 	s.provenMu.Unlock()
+	s.mu.Lock()
+	guessed := s.guessed
+	s.mu.Unlock()
+	if guessed != nil {
+		_ = guessed.Close()
+	}
 	s.mu.Lock() // nothing is adopted any more
 	defer s.mu.Unlock()
 	for {
@@ -471,7 +480,7 @@ func (s *session) seekRelay() {
 // more.
 func (s *session) useRelay(r *allocation.Relay, release func(), tell bool) (again bool) {
 	defer release()
-	if err := s.transport.listenOn(r); err != nil {
+	if err := s.transport.listenOn(r.Mux()); err != nil {
 		s.transport.log.Debug("peer/quic: listening on a relay", "error", err)
 		return true
 	}

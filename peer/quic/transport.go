@@ -14,6 +14,7 @@ import (
 	"godwit/link/bytestream"
 	"godwit/peer"
 	"godwit/peer/allocation"
+	"godwit/peer/guess"
 	"godwit/udpmux"
 	"godwit/xep/extdisco"
 	"godwit/xep/icequic"
@@ -74,6 +75,7 @@ type Transport struct {
 	listener *quic.Listener
 	gatherer *gatherer
 	relays   *allocation.Pool
+	guesses  guess.Gate
 
 	ctx     context.Context // ends with Close
 	cancel  context.CancelFunc
@@ -136,12 +138,11 @@ func (t *Transport) listen(mux *udpmux.Mux) (*quic.Listener, error) {
 	}, quicConfig())
 }
 
-// listenOn takes connections on an address of a TURN server as well, as long as
-// that exists.
-func (t *Transport) listenOn(r *allocation.Relay) error {
+// listenOn takes connections on one more socket, such as an address of a TURN
+// server, as long as that exists.
+func (t *Transport) listenOn(mux *udpmux.Mux) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	mux := r.Mux()
 	if t.closed {
 		return ErrClosed
 	}
@@ -206,6 +207,7 @@ func (t *Transport) currentReach() reach.Reach {
 // path look for addresses anew. Links go on as long as they can.
 func (t *Transport) NetworkChanged() {
 	t.gatherer.forget()
+	t.guesses.Forget()
 	t.relays.NetworkChanged()
 	t.lookAgain()
 }
