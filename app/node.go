@@ -57,7 +57,7 @@ func program() version.Version { return version.Version{Name: "Godwit", Version:
 // listen opens every listener before the first client is served, so that a port in use stops the start.
 func (n *node) listen(ctx context.Context, c *serveCommand, st server.Store) error {
 	connections := link.NewAddressLimiter(c.MaxPerAddress, c.MaxConnections)
-	refused := func(remote net.Addr) { n.log.Warn("connection refused: too many", "address", remote.String()) }
+	refused := (&refusals{log: n.log}).tell
 	for _, l := range []struct {
 		name, address string
 		direct        bool
