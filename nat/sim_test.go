@@ -24,6 +24,8 @@ type sim struct {
 	delay  time.Duration
 	jitter time.Duration
 
+	stranger []byte // sent to every socket in between
+
 	deliver func(socket int, from netip.AddrPort, data []byte)
 }
 
@@ -284,6 +286,9 @@ func (s *sim) run(servers []netip.AddrPort) (*prober, evidence, time.Duration) {
 		out, wake := p.step(s.now)
 		for _, o := range out {
 			s.send(o)
+			if s.stranger != nil {
+				p.receive(s.now, o.socket, o.to, s.stranger)
+			}
 		}
 		if p.finished {
 			return p, p.evidence(s.now), s.now.Sub(began)
