@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"godwit/link"
 	"godwit/peer"
 	"godwit/stanza"
 	"godwit/xep/datachannel"
@@ -28,8 +29,9 @@ const (
 var agreed = webrtc.DataChannelParameters{Label: channelLabel, Protocol: channelProtocol, Ordered: true}
 
 var (
-	errLost    = errors.New("peer/datachannel: the other side does not answer any more")
-	errChannel = errors.New("peer/datachannel: the other side opened a channel that was not agreed on")
+	errLost       = errors.New("peer/datachannel: the other side does not answer any more")
+	errSuperseded = errors.New("peer/datachannel: a newer link with the same device has taken its place")
+	errChannel    = errors.New("peer/datachannel: the other side opened a channel that was not agreed on")
 )
 
 // session is one half of one attempt, and the link that came of it. What may be
@@ -431,13 +433,24 @@ func (s *session) serve(raw rawChannel) {
 		<-l.Done()
 		return
 	}
+	s.transport.adopt(s)
+	defer s.transport.forget(s)
 	s.params.Events.Connected(l, path)
 	select {
 	case <-l.Done():
 	case <-s.ctx.Done():
-		l.Abort()
+		l.end(ended(context.Cause(s.ctx)))
 	}
 	<-l.Done()
+}
+
+// ended is what a link tells of the end of its session: ErrClosed when this end
+// wanted it.
+func ended(cause error) error {
+	if errors.Is(cause, errSuperseded) || errors.Is(cause, errChannel) {
+		return cause
+	}
+	return link.ErrClosed
 }
 
 // current is the link, once there is one.

@@ -251,6 +251,21 @@ func TestClosing(t *testing.T) {
 	}
 }
 
+// TestANewerLinkTakesThePlace: two associations between the same two sockets could
+// not be told apart.
+func TestANewerLinkTakesThePlace(t *testing.T) {
+	one, two := newTransport(t, onLoopback), newTransport(t, onLoopback)
+	oldA, oldB := connect(t, one, two)
+	exchange(t, oldA, oldB)
+	newA, newB := connect(t, one, two)
+	<-oldA.Done()
+	<-oldB.Done()
+	if _, err := oldA.Read(); !errors.Is(err, errSuperseded) && !errors.Is(err, io.ErrUnexpectedEOF) {
+		t.Errorf("the older: %v", err)
+	}
+	exchange(t, newA, newB)
+}
+
 // TestMoves: a link that takes another path says so, and once.
 func TestMoves(t *testing.T) {
 	one, two := newTransport(t, onLoopback), newTransport(t, onLoopback)

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"godwit/jid"
 	"godwit/link/bytestream"
 	"godwit/peer"
 	"godwit/udpmux"
@@ -92,6 +93,7 @@ type Transport struct {
 	turn   []webrtc.ICEServer
 	ways   []way // of turn
 	mapped []netip.AddrPort
+	linked map[jid.JID]*session // the latest with a link, by peer
 }
 
 // way is how a TURN server is reached, for descriptions of paths.
@@ -104,7 +106,7 @@ var _ peer.Transport = (*Transport)(nil)
 
 // New makes the key of this start, and opens a socket if none is given.
 func New(config Config) (*Transport, error) {
-	t := &Transport{config: config, log: config.Logger, mux: config.Mux, channel: agreed}
+	t := &Transport{config: config, log: config.Logger, mux: config.Mux, channel: agreed, linked: make(map[jid.JID]*session)}
 	if t.log == nil {
 		t.log = slog.New(slog.DiscardHandler)
 	}
@@ -261,6 +263,28 @@ func (t *Transport) start(p peer.Params, dialect datachannel.Dialect, offer *dat
 		s.run()
 	}()
 	return s, nil
+}
+
+// adopt notes that a session has its link, and ends the one it had with the same
+// device before. Both run between the same two sockets, where DTLS can be told
+// apart by its source only: two would take each other's packets.
+func (t *Transport) adopt(s *session) {
+	t.mu.Lock()
+	before := t.linked[s.params.Peer]
+	t.linked[s.params.Peer] = s
+	t.mu.Unlock()
+	if before != nil {
+		before.cancel(errSuperseded)
+	}
+}
+
+// forget is for a session whose link has ended.
+func (t *Transport) forget(s *session) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.linked[s.params.Peer] == s {
+		delete(t.linked, s.params.Peer)
+	}
 }
 
 // Mapped is the transport in the dialect of XEP-0343: ICE-UDP with <sctpmap/>.
