@@ -26,8 +26,9 @@ const (
 
 // Timings.
 const (
-	// relayWait is how long a pair through a relay waits for one without.
-	relayWait = 200 * time.Millisecond
+	// DefaultRelayWait is how long a pair through a relay waits for one without,
+	// from the start of the checks.
+	DefaultRelayWait = 150 * time.Millisecond
 	// keepAlive is between checks of the pair taken.
 	keepAlive = 5 * time.Second
 	// nominationInterval is between repetitions of an unanswered nomination.
@@ -86,6 +87,7 @@ type Agent struct {
 	acceptable    func(netip.Addr) bool
 	controlling   bool
 	started       time.Time // zero before Start
+	relayWait     time.Duration
 	tieBreaker    uint64
 	settled       bool // a pair without relay is in use: no more looking
 
@@ -141,7 +143,7 @@ func New(local Credentials, acceptable func(netip.Addr) bool) *Agent {
 	var b [8]byte
 	_, _ = rand.Read(b[:]) // never fails
 	return &Agent{
-		local: local, acceptable: acceptable, tieBreaker: binary.BigEndian.Uint64(b[:]),
+		local: local, acceptable: acceptable, relayWait: DefaultRelayWait, tieBreaker: binary.BigEndian.Uint64(b[:]),
 		bases: make(map[BaseID]Base), pending: make(map[id]pending),
 	}
 }
@@ -153,6 +155,10 @@ func (a *Agent) Start(controlling bool, remote Credentials, now time.Time) {
 		p.due = now
 	}
 }
+
+// ExpectRelay says that no direct pair is expected, so none is waited for before
+// one with a relay is taken. Checks go on all the same.
+func (a *Agent) ExpectRelay() { a.relayWait = 0 }
 
 // AddBase adds a socket; its pairs are checked from now on. It fails when there
 // are too many.
@@ -425,7 +431,7 @@ func (a *Agent) Tick(now time.Time) time.Time {
 		next = earlier(next, due)
 	}
 	if a.nominating == nil && a.selected == nil && a.controlling {
-		if until := a.started.Add(relayWait); now.Before(until) {
+		if until := a.started.Add(a.relayWait); now.Before(until) {
 			next = earlier(next, until)
 		}
 	}
@@ -514,7 +520,7 @@ func (a *Agent) choose(now time.Time) {
 		return
 	}
 	relayed := a.relayed(best)
-	if relayed && now.Sub(a.started) < relayWait {
+	if relayed && now.Sub(a.started) < a.relayWait {
 		return
 	}
 	for _, other := range []*pair{a.selected, a.nominating} {

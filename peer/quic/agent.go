@@ -112,11 +112,14 @@ func (a *agent) hasBase() bool {
 }
 
 // start begins the checks.
-func (a *agent) start(controlling bool, ufrag, pwd string) {
+func (a *agent) start(controlling, expectRelay bool, ufrag, pwd string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.begun || a.closed {
 		return
+	}
+	if expectRelay {
+		a.core.ExpectRelay()
 	}
 	a.begun = true
 	a.core.Start(controlling, ice.Credentials{Ufrag: ufrag, Pwd: pwd}, time.Now())

@@ -21,8 +21,8 @@ func (s *session) guessPort() {
 	theirs := s.remote.Reach
 	s.mu.Unlock()
 	role := guess.RoleOf(s.transport.currentReach(), theirs)
-	if role == guess.None || !s.params.Addresses.Reflexive {
-		return
+	if role == guess.None || !s.params.Addresses.Reflexive || s.transport.config.Socket != nil {
+		return // a simulated network has no more sockets
 	}
 	timer := time.NewTimer(guessAfter)
 	defer timer.Stop()

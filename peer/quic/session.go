@@ -15,6 +15,7 @@ import (
 	"godwit/udpmux"
 	"godwit/xep/icequic"
 	"godwit/xep/icetransport"
+	"godwit/xep/reach"
 	"godwit/xmlstream"
 
 	"github.com/quic-go/quic-go"
@@ -345,7 +346,21 @@ func (s *session) permitEarly() {
 func (s *session) begin() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.agent.start(s.initiator, s.remote.Ufrag, s.remote.Pwd)
+	s.agent.start(s.initiator, expectRelay(s.transport.currentReach(), s.remote.Reach), s.remote.Ufrag, s.remote.Pwd)
+}
+
+// expectRelay tells from what both sides know whether ordinary checks are likely
+// to be in vain. It decides only about a moment's wait.
+func expectRelay(ours, theirs reach.Reach) bool {
+	switch {
+	case ours.Class == reach.Blocked || theirs.Class == reach.Blocked:
+		return true
+	case ours.IPv6 == reach.Yes && theirs.IPv6 == reach.Yes, ours.Mapped != "", theirs.Mapped != "":
+		return false
+	}
+	hard := func(r reach.Reach) bool { return r.Class == reach.Symmetric }
+	byPort := func(r reach.Reach) bool { return r.Class == reach.Symmetric || r.Class == reach.PortRestricted }
+	return hard(ours) && byPort(theirs) || hard(theirs) && byPort(ours)
 }
 
 func (s *session) fail(err error) {

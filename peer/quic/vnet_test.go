@@ -16,6 +16,7 @@ import (
 	"godwit/peer"
 	"godwit/relay"
 	"godwit/stanza"
+	"godwit/xep/reach"
 
 	"github.com/pion/logging"
 	"github.com/pion/transport/v5/vnet"
@@ -132,7 +133,10 @@ func simulate(t *testing.T, one, two nat, decide func(who jid.JID) peer.Addresse
 		c.transport.SetServices(services)
 		return c
 	}
+	classes := map[string]reach.Class{nats[2].name: reach.PortRestricted, nats[3].name: reach.Symmetric}
 	s.a, s.b = join(start(alice, home, "192.168.1.2"), start(bob, office, "10.2.2.2"))
+	s.a.transport.SetReach(reach.Reach{Class: classes[one.name]})
+	s.b.transport.SetReach(reach.Reach{Class: classes[two.name]})
 	for _, c := range []*client{s.a, s.b} {
 		c.wire.change = slowly(t, c.wire)
 	}
