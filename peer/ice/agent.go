@@ -88,6 +88,7 @@ type Agent struct {
 	controlling   bool
 	started       time.Time // zero before Start
 	relayWait     time.Duration
+	eager         bool // checks with a relay nominate at once
 	tieBreaker    uint64
 	settled       bool // a pair without relay is in use: no more looking
 
@@ -157,8 +158,9 @@ func (a *Agent) Start(controlling bool, remote Credentials, now time.Time) {
 }
 
 // ExpectRelay says that no direct pair is expected, so none is waited for before
-// one with a relay is taken. Checks go on all the same.
-func (a *Agent) ExpectRelay() { a.relayWait = 0 }
+// one with a relay is taken: its checks nominate, which saves a round trip. Checks
+// go on all the same.
+func (a *Agent) ExpectRelay() { a.relayWait, a.eager = 0, true }
 
 // AddBase adds a socket; its pairs are checked from now on. It fails when there
 // are too many.
@@ -478,6 +480,7 @@ func (a *Agent) check(p *pair, now time.Time) {
 			return
 		}
 	}
+	nominate = nominate || a.eager && a.controlling && a.selected == nil && a.relayed(p)
 	transaction, data := a.request(p, nominate)
 	if data == nil {
 		return
@@ -535,8 +538,8 @@ func (a *Agent) choose(now time.Time) {
 
 // take makes a pair the one that is used.
 func (a *Agent) take(p *pair) {
-	if a.selected == p || a.selected != nil && !a.relayed(a.selected) && a.relayed(p) {
-		return // never from a direct pair to a relay
+	if a.selected == p || a.selected != nil && a.relayed(p) {
+		return // never from a direct pair to a relay, nor from one relay to another
 	}
 	a.selected = p
 	a.events = append(a.events, a.describe(p))

@@ -202,6 +202,29 @@ func TestRelayIsLeft(t *testing.T) {
 	}
 }
 
+// TestExpectedRelay: where no direct pair is expected, the first answer decides.
+func TestExpectedRelay(t *testing.T) {
+	shut := true
+	w := relayedWorld(t, &shut)
+	w.agents[0].ExpectRelay()
+	w.agents[1].ExpectRelay()
+	w.run(2*oneWay + 20*time.Millisecond)
+	if s, ok := w.last(0); !ok || !s.Relayed() {
+		t.Errorf("%+v", s)
+	}
+	w.run(oneWay)
+	if s, ok := w.last(1); !ok || !s.Relayed() || len(w.events[1]) != 1 {
+		t.Errorf("%+v", w.events[1])
+	}
+	shut = false
+	w.run(2 * time.Second)
+	for i := range 2 {
+		if s, _ := w.last(side(i)); s.Relayed() || len(w.events[i]) != 2 {
+			t.Errorf("%d: not left: %+v", i, w.events[i])
+		}
+	}
+}
+
 // TestWakeIsQuick: a change on one side brings quick checks after an hour.
 func TestWakeIsQuick(t *testing.T) {
 	shut := true

@@ -215,7 +215,7 @@ func (a *Agent) receiveResponse(base BaseID, m *stun.Message, from netip.AddrPor
 	}
 	p.working = true
 	switch {
-	case asked.nomination && p == a.nominating:
+	case asked.nomination && p == a.nominating, asked.nomination && a.selected == nil && a.eager:
 		a.nominating = nil
 		a.take(p)
 	case p.nominated && !a.controlling:
