@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"sync"
+	"time"
 
 	"godwit/client"
 	"godwit/client/path"
@@ -23,9 +24,12 @@ type air struct {
 	mu     sync.Mutex
 	offers map[string]*airSession
 	links  map[*airPipe]bool
-	shut   bool // nothing gets through
-	made   int  // links that came up
-	asked  int  // halves made: somebody's addresses would have been told
+	shut   bool          // nothing gets through
+	made   int           // links that came up
+	asked  int           // halves made: somebody's addresses would have been told
+	delay  time.Duration // if set, links are cables
+	cables []*cable
+	relay  bool // what comes up goes through a relay
 }
 
 func newAir() *air { return &air{offers: map[string]*airSession{}, links: map[*airPipe]bool{}} }
@@ -40,6 +44,8 @@ type airSession struct {
 	air    *air
 	params peer.Params
 	local  xmlstream.Node
+	ready  func()    // tells of the link that waits for the answer; under air.mu
+	link   link.Link // under air.mu
 }
 
 func (t *airTransport) Offer(p peer.Params) (peer.Session, error) {
@@ -64,22 +70,62 @@ func (t *airTransport) Answer(p peer.Params, remote xmlstream.Node) (peer.Sessio
 	if a.shut {
 		return s, nil // the checks will go unanswered
 	}
-	x, y := net.Pipe()
+	x, y := a.pair()
 	one, two := &airPipe{Conn: x, air: a, to: other.params.Peer}, &airPipe{Conn: y, air: a, to: p.Peer}
 	a.links[one], a.links[two] = true, true
 	a.made++
 	limits := xmlstream.DefaultLimits()
 	cfg := bytestream.Config{Kind: link.DirectQUIC, Limits: &limits}
 	l1, l2 := bytestream.New(one, cfg), bytestream.New(two, cfg)
-	go other.params.Events.Connected(l1, peer.Path{Transport: nsAir, LocalKind: "host", RemoteKind: "host"})
-	go p.Events.Connected(l2, peer.Path{Transport: nsAir, LocalKind: "host", RemoteKind: "host"})
+	way := peer.Path{Transport: nsAir, LocalKind: "host", RemoteKind: "host"}
+	if a.relay {
+		way = peer.Path{Transport: nsAir, LocalKind: "relay", RemoteKind: "relay", Relayed: true}
+	}
+	other.link, other.ready = l1, func() { other.params.Events.Connected(l1, way) } // once the answer is there
+	go p.Events.Connected(l2, way)
 	return s, nil
 }
 
-func (s *airSession) Local() xmlstream.Node       { return s.local }
-func (s *airSession) Remote(xmlstream.Node) error { return nil }
-func (s *airSession) Info(xmlstream.Node) error   { return nil }
-func (s *airSession) Close()                      {}
+// pair makes the two ends of a link; with mu held.
+func (a *air) pair() (net.Conn, net.Conn) {
+	if a.delay == 0 {
+		return net.Pipe()
+	}
+	x, y, c := lay(a.delay)
+	a.cables = append(a.cables, c)
+	return x, y
+}
+
+// forget silences every link there is, for good and without a word. New ones work.
+func (a *air) forget() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, c := range a.cables {
+		c.sever()
+	}
+	a.cables = nil
+}
+
+func (s *airSession) Local() xmlstream.Node     { return s.local }
+func (s *airSession) Info(xmlstream.Node) error { return nil }
+
+func (s *airSession) Remote(xmlstream.Node) error {
+	s.air.mu.Lock()
+	defer s.air.mu.Unlock()
+	if s.ready != nil {
+		go s.ready()
+	}
+	return nil
+}
+
+func (s *airSession) Close() {
+	s.air.mu.Lock()
+	l := s.link
+	s.air.mu.Unlock()
+	if l != nil {
+		l.Abort()
+	}
+}
 
 // airPipe is one end of a direct link. While it is jammed, what is written is lost
 // for good, as on a path whose packets are dropped.

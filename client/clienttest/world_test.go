@@ -156,6 +156,7 @@ type person struct {
 
 	mu     sync.Mutex
 	events []client.Event
+	times  []time.Time // when each was told
 	more   chan struct{}
 }
 
@@ -187,7 +188,7 @@ func (w *world) joinWith(name string, store cache.Cache, tune ...func(*client.Co
 		defer close(done)
 		for e := range c.Events() {
 			p.mu.Lock()
-			p.events = append(p.events, e)
+			p.events, p.times = append(p.events, e), append(p.times, time.Now())
 			close(p.more)
 			p.more = make(chan struct{})
 			p.mu.Unlock()

@@ -1,0 +1,115 @@
+package clienttest
+
+import (
+	"context"
+	"io"
+	"net"
+	"sync"
+	"time"
+
+	"godwit/link"
+	"godwit/link/bytestream"
+	"godwit/link/linktest"
+)
+
+// cable is a stream with a delay that can go silent for good in both directions, as a
+// connection does whose router has forgotten it: nothing arrives, and nobody is told.
+type cable struct {
+	delay time.Duration
+	mu    sync.Mutex
+	cut   bool
+}
+
+type parcel struct {
+	due  time.Time
+	data []byte // nil: the end
+}
+
+// lay lays a cable and returns its ends.
+func lay(delay time.Duration) (a, b net.Conn, c *cable) {
+	c = &cable{delay: delay}
+	a, x := net.Pipe()
+	b, y := net.Pipe()
+	go c.carry(x, y)
+	go c.carry(y, x)
+	return a, b, c
+}
+
+func (c *cable) sever() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.cut = true
+}
+
+func (c *cable) silent() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.cut
+}
+
+// carry takes bytes from one end to the other.
+func (c *cable) carry(from, to net.Conn) {
+	way := make(chan parcel, 4096)
+	go func() {
+		for p := range way {
+			time.Sleep(time.Until(p.due))
+			switch {
+			case c.silent():
+			case p.data == nil:
+				_ = to.Close()
+			default:
+				_, _ = to.Write(p.data)
+			}
+		}
+	}()
+	defer close(way)
+	for {
+		buf := make([]byte, 4096)
+		n, err := from.Read(buf)
+		if n > 0 {
+			way <- parcel{time.Now().Add(c.delay), buf[:n]}
+		}
+		if err != nil {
+			way <- parcel{time.Now().Add(c.delay), nil}
+			if err == io.EOF && c.silent() {
+				_ = from.Close()
+			}
+			return
+		}
+	}
+}
+
+// uplink is what connects one person to everything. It implements link.Dialer.
+type uplink struct {
+	w     *world
+	delay time.Duration
+	mu    sync.Mutex
+	lines []*cable // to the server
+	dials int
+}
+
+func (u *uplink) Dial(ctx context.Context, _ string) (link.Link, error) {
+	select { // the handshake of TCP
+	case <-time.After(2 * u.delay):
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	a, b, c := lay(u.delay)
+	u.mu.Lock()
+	u.lines, u.dials = append(u.lines, c), u.dials+1
+	u.mu.Unlock()
+	info := link.TLSInfo{Version: "TLS 1.3", Cipher: "TLS_AES_128_GCM_SHA256", PeerVerified: true}
+	one, two := bytestream.New(a, linktest.Options{}.Config()), bytestream.New(b, linktest.Options{}.Config())
+	go u.w.server.Serve(&linktest.Secured{Link: two, Info: info})
+	return &linktest.Secured{Link: one, Info: info}, nil
+}
+
+// forget silences every connection to the server there is. New ones work.
+func (u *uplink) forget() {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	for _, c := range u.lines {
+		c.sever()
+	}
+	u.lines = nil
+}
