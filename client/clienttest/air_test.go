@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"net/netip"
 	"sync"
 	"time"
 
@@ -29,7 +30,9 @@ type air struct {
 	asked  int           // halves made: somebody's addresses would have been told
 	delay  time.Duration // if set, links are cables
 	cables []*cable
-	relay  bool // what comes up goes through a relay
+	relay  bool             // what comes up goes through a relay, if anybody may use one
+	shown  []peer.Addresses // what each half was allowed to tell
+	pairs  [][2]*airSession // that have a link
 }
 
 func newAir() *air { return &air{offers: map[string]*airSession{}, links: map[*airPipe]bool{}} }
@@ -52,6 +55,7 @@ func (t *airTransport) Offer(p peer.Params) (peer.Session, error) {
 	t.air.mu.Lock()
 	defer t.air.mu.Unlock()
 	t.air.asked++
+	t.air.shown = append(t.air.shown, p.Addresses)
 	s := &airSession{air: t.air, params: p, local: xmlstream.NewNode(nsAir, "transport", xmlstream.A("token", p.SID))}
 	t.air.offers[p.SID] = s
 	return s, nil
@@ -62,28 +66,66 @@ func (t *airTransport) Answer(p peer.Params, remote xmlstream.Node) (peer.Sessio
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.asked++
+	a.shown = append(a.shown, p.Addresses)
 	s := &airSession{air: a, params: p, local: xmlstream.NewNode(nsAir, "transport", xmlstream.A("token", remote.Attr("token")))}
 	other := a.offers[remote.Attr("token")]
 	if other == nil {
 		return nil, fmt.Errorf("no such offer")
 	}
-	if a.shut {
+	mine, theirs := p.Addresses, other.params.Addresses
+	relayed := a.relay || !mine.Reflexive || !theirs.Reflexive
+	if a.shut || relayed && !mine.Relay && !theirs.Relay {
 		return s, nil // the checks will go unanswered
 	}
+	way := peer.Path{Transport: nsAir, LocalKind: "host", RemoteKind: "host"}
+	if relayed {
+		way = peer.Path{Transport: nsAir, LocalKind: "relay", RemoteKind: "relay", Relayed: true, Relay: airRelay, RelayProtocol: "udp"}
+	}
+	a.pairs = append(a.pairs, [2]*airSession{other, s})
+	l1, l2 := a.join(other, s)
+	other.link, other.ready = l1, func() { other.params.Events.Connected(l1, way) } // once the answer is there
+	s.link = l2
+	go p.Events.Connected(l2, way)
+	return s, nil
+}
+
+// airRelay is the relay of this world.
+var airRelay = netip.MustParseAddrPort("203.0.113.9:3478")
+
+// join makes a link between two halves; with mu held.
+func (a *air) join(other, s *airSession) (l1, l2 link.Link) {
 	x, y := a.pair()
-	one, two := &airPipe{Conn: x, air: a, to: other.params.Peer}, &airPipe{Conn: y, air: a, to: p.Peer}
+	one, two := &airPipe{Conn: x, air: a, to: other.params.Peer}, &airPipe{Conn: y, air: a, to: s.params.Peer}
 	a.links[one], a.links[two] = true, true
 	a.made++
 	limits := xmlstream.DefaultLimits()
 	cfg := bytestream.Config{Kind: link.DirectQUIC, Limits: &limits}
-	l1, l2 := bytestream.New(one, cfg), bytestream.New(two, cfg)
-	way := peer.Path{Transport: nsAir, LocalKind: "host", RemoteKind: "host"}
-	if a.relay {
-		way = peer.Path{Transport: nsAir, LocalKind: "relay", RemoteKind: "relay", Relayed: true}
+	return bytestream.New(one, cfg), bytestream.New(two, cfg)
+}
+
+// upgrade finds a direct path within every session there is: as a second link, or by
+// moving the one there is.
+func (a *air) upgrade(move bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	way := peer.Path{Transport: nsAir, LocalKind: "srflx", RemoteKind: "srflx"}
+	for _, p := range a.pairs {
+		if move {
+			go p[0].params.Events.Moved(p[0].link, way)
+			go p[1].params.Events.Moved(p[1].link, way)
+			continue
+		}
+		l1, l2 := a.join(p[0], p[1])
+		go p[0].params.Events.Connected(l1, way)
+		go p[1].params.Events.Connected(l2, way)
 	}
-	other.link, other.ready = l1, func() { other.params.Events.Connected(l1, way) } // once the answer is there
-	go p.Events.Connected(l2, way)
-	return s, nil
+}
+
+// set changes whether what comes up goes through a relay.
+func (a *air) set(relay bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.relay = relay
 }
 
 // pair makes the two ends of a link; with mu held.

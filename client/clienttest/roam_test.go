@@ -24,7 +24,7 @@ import (
 const oneWay = 20 * time.Millisecond
 
 // newRoamingWorld is a server in memory, for virtual time.
-func newRoamingWorld(t *testing.T) *world {
+func newRoamingWorld(t *testing.T, options ...option) *world {
 	t.Helper()
 	t.Cleanup(func() { time.Sleep(time.Minute) }) // the last: what is still in cables comes out
 	level := slog.LevelError
@@ -37,6 +37,9 @@ func newRoamingWorld(t *testing.T) *world {
 	s := server.Store{Accounts: st.Accounts(), Rosters: st.Roster(), Archive: st.Archive(), Inbox: st.Inbox(), LastSeen: st.LastSeen(),
 		Secrets: st.Secrets(), Commits: st}
 	w.config = server.Config{Domain: w.domain, Store: s, Log: w.log, Program: version.Version{Name: "Godwit", Version: "test"}, AllowUnencrypted: true}
+	for _, o := range options {
+		o(&w.config)
+	}
 	ctx := context.Background()
 	var err error
 	if w.server, err = server.New(ctx, w.config); err != nil {
