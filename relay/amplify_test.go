@@ -115,6 +115,19 @@ func TestAmplification(t *testing.T) {
 	}
 }
 
+// TestLongestAnswer: whatever is asked, over either family.
+func TestLongestAnswer(t *testing.T) {
+	for host, want := range map[string]int{"127.0.0.1": 76, "::1": 124} {
+		set := Sockets{Primary: pair(t, host), Other: pair(t, host)}
+		at := addrPortOf(set.Primary[0].LocalAddr())
+		discover(t, turnConfig(), set)
+		m, _ := ask(t, packetConn(t, "udp", net.JoinHostPort(host, "0")), at, change(changePortFlag), stun.Fingerprint)
+		if got := len(m.Raw); got != want {
+			t.Errorf("%s: %d bytes, documented are %d", host, got, want)
+		}
+	}
+}
+
 // TestReflectionIsBounded shows that whatever a source seems to send, what it gets
 // is bounded: by the rate of all answers, and for challenges by half of it.
 func TestReflectionIsBounded(t *testing.T) {
