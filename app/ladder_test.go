@@ -76,7 +76,8 @@ func TestDataChannelsCarryAConversation(t *testing.T) {
 					t.Fatalf("the server carried %d, %v were seen by path", carried, paths)
 				}
 			}
-			t.Logf("the link was up %v after the first message", time.Since(d.hello).Round(time.Millisecond))
+			_, up := d.alice.state()
+			t.Logf("the link was up %v after the first message", short(up.Sub(d.hello)))
 		})
 	}
 }
