@@ -81,6 +81,8 @@ func mappingOf(e evidence) (reach.Behaviour, Why) {
 		}
 	}
 	switch {
+	case (otherPorts || otherAddresses) && !e.confirmed:
+		return reach.Unknown, HeavyLoss
 	case otherPorts:
 		return reach.AddressPortDependent, ""
 	case otherAddresses && samePort:

@@ -77,9 +77,18 @@ func TestMappingOf(t *testing.T) {
 		{"two plain servers, symmetric", none, []sighting{{by: a1p1, mapped: m1}, {by: a2p1, mapped: m2}}, reach.AtLeastAddress, PlainServer},
 		{"it changed", a2p2, []sighting{{by: a1p1, mapped: m1, unstable: true}, {by: a2p2, mapped: m2}}, reach.Unknown, Unstable},
 	} {
-		got, doubt := mappingOf(evidence{primary: a1p1, other: tt.other, seen: tt.seen})
+		got, doubt := mappingOf(evidence{primary: a1p1, other: tt.other, seen: tt.seen, confirmed: true})
 		if got != tt.want || doubt != tt.doubt {
 			t.Errorf("%s: %q, %q; want %q, %q", tt.why, got, doubt, tt.want, tt.doubt)
+		}
+	}
+}
+
+// A difference that was not confirmed may be a mapping that has changed.
+func TestMappingUnconfirmed(t *testing.T) {
+	for _, seen := range [][]sighting{sights(m1, m2, m3, m4), sights(m1, m1, m2, m2), sights(m1, m2)} {
+		if got, why := mappingOf(evidence{primary: a1p1, other: a2p2, seen: seen}); got != reach.Unknown || why != HeavyLoss {
+			t.Errorf("%v: %q, %q", seen, got, why)
 		}
 	}
 }

@@ -12,6 +12,9 @@ type evidence struct {
 	local   netip.AddrPort // inside address of the mapping socket
 	// seen is what the mapping socket looked like to each address it asked.
 	seen []sighting
+	// confirmed: where they saw different things, the primary server saw the same
+	// before and after.
+	confirmed bool
 	// port and both are the questions to answer from another port of the same
 	// address, and from the other address.
 	port, both trial

@@ -61,6 +61,7 @@ type question struct {
 	ignored, refused bool
 	mapped           netip.AddrPort // as the first answer says
 	unstable         bool
+	seenAt, lastAt   time.Time // when the first and the latest try that was answered were sent
 	first            time.Time // when it was first asked
 	next             time.Time
 }
@@ -91,6 +92,7 @@ type prober struct {
 	others    map[netip.AddrPort]answer // what each server said first
 	primary   netip.AddrPort
 	other     netip.AddrPort
+	again     *question // the mapping socket's to the primary server, all along
 	lastSent  time.Time // of the second part
 	shortest  time.Duration
 	longest   time.Duration
@@ -193,8 +195,11 @@ func (p *prober) receive(now time.Time, socket int, from netip.AddrPort, data []
 	if q.change == asIs {
 		p.measure(now.Sub(t.at))
 	}
+	if t.at.After(q.lastAt) {
+		q.lastAt = t.at
+	}
 	if q.answered++; q.answered == 1 {
-		q.mapped = a.mapped
+		q.mapped, q.seenAt = a.mapped, t.at
 	} else if q.mapped != a.mapped {
 		q.unstable = true
 	}
@@ -286,7 +291,7 @@ func (p *prober) questionPrimary(now time.Time) {
 	plain(spare3, 1, 1)
 	// The mapping socket goes on asking the primary server, which shows whether
 	// the mapping stays what it is while the others are asked.
-	p.ask(now, question{socket: mapper, to: p.primary, expect: p.primary, often: controls, enough: controls, skip: 2, optional: true})
+	p.again = p.ask(now, question{socket: mapper, to: p.primary, expect: p.primary, often: controls, enough: maxRounds, skip: 2, optional: true})
 	for _, to := range p.destinations() {
 		p.ask(now, question{socket: mapper, to: to, expect: to, often: rounds, enough: 1})
 	}
@@ -317,6 +322,10 @@ func (p *prober) destinations() []netip.AddrPort {
 
 // extend asks more often where much is lost, once what was asked can be judged.
 func (p *prober) extend(now time.Time) {
+	if p.again.sent >= p.again.often && p.again.often < maxRounds && !p.confirmed() {
+		p.again.often++
+		p.again.next = later(now, p.again.next)
+	}
 	judged, lost := p.loss(now)
 	needed := min(neededRounds(judged, lost), maxRounds)
 	for _, q := range p.questions {
@@ -392,8 +401,30 @@ func (p *prober) allRefused() bool {
 	return true
 }
 
+// confirmed reports whether it is certain that what different addresses saw is
+// different because of them, and not because the NAT has meanwhile given out
+// another mapping: then the primary server must have seen the same as at first
+// after all the others were asked.
+func (p *prober) confirmed() bool {
+	var latest time.Time
+	differ := false
+	for _, q := range p.questions {
+		if q.socket != mapper || q.answered == 0 {
+			continue
+		}
+		differ = differ || q.mapped != p.others[p.primary].mapped
+		if q.to != p.primary {
+			latest = later(latest, q.seenAt)
+		}
+	}
+	return !differ || p.again.lastAt.After(latest)
+}
+
 // asking reports whether something is still to be sent that counts.
 func (p *prober) asking() bool {
+	if p.again.open() && !p.confirmed() {
+		return true
+	}
 	anyone := p.anyoneGetsIn()
 	for _, q := range p.questions {
 		switch {
@@ -407,6 +438,9 @@ func (p *prober) asking() bool {
 
 // decided reports whether every question that counts has its answer.
 func (p *prober) decided() bool {
+	if !p.confirmed() {
+		return false
+	}
 	anyone := p.anyoneGetsIn()
 	for _, q := range p.questions {
 		if !q.optional && q.answered == 0 && !q.ignored && !q.refused && (q.change == asIs || !anyone) {
@@ -431,6 +465,7 @@ func (p *prober) anyoneGetsIn() bool {
 func (p *prober) evidence(now time.Time) evidence {
 	e := evidence{primary: p.primary, other: p.other, local: p.locals[mapper]}
 	e.judged, e.lost = p.loss(now)
+	e.confirmed = p.again != nil && p.confirmed()
 	sockets := [socketCount]netip.AddrPort{}
 	for _, q := range p.questions {
 		switch {

@@ -258,8 +258,8 @@ func TestServersThatMisbehave(t *testing.T) {
 // A mapping that changes while it is looked at is no symmetric NAT.
 func TestRebindingInBetween(t *testing.T) {
 	for at := 2; at < 40; at++ {
-		for seed := range 20 {
-			s := &sim{rng: rand.New(rand.NewPCG(uint64(seed), 3)), nat: natModel{filtering: 2, rebind: at}, server: simServer, delay: 20 * time.Millisecond}
+		for seed := range 100 {
+			s := &sim{rng: rand.New(rand.NewPCG(uint64(seed), 3)), nat: natModel{filtering: 2, rebind: at}, server: simServer, loss: float64(seed%2) * 0.2, delay: 20 * time.Millisecond}
 			_, e, _ := s.run([]netip.AddrPort{simPrimary})
 			got, _ := conclude(e)
 			if got.Class != reach.UnknownClass && got.Class != reach.PortRestricted {
@@ -305,5 +305,42 @@ func TestChoosingAServer(t *testing.T) {
 		if took > 1500*time.Millisecond {
 			t.Errorf("took %v", took)
 		}
+	}
+}
+
+// What answers nothing that was asked, or comes from elsewhere, counts for
+// nothing; an answer counts once.
+func TestStrayAnswers(t *testing.T) {
+	var ids []transaction
+	p := newProber([]netip.AddrPort{a1p1}, [socketCount]netip.AddrPort{here}, func() transaction {
+		ids = append(ids, transaction{byte(len(ids) + 1)})
+		return ids[len(ids)-1]
+	}, time.Unix(1e9, 0))
+	now := p.began
+	p.step(now)
+	reply := func(id transaction) []byte {
+		_, data := simPlain.answer(a1p1, m1, request(id, asIs))
+		return data
+	}
+	for _, stray := range []struct {
+		why    string
+		socket int
+		from   netip.AddrPort
+		data   []byte
+	}{
+		{"from another port of the server", mapper, a1p2, reply(ids[0])},
+		{"at another socket", spare1, a1p1, reply(ids[0])},
+		{"to another question", mapper, a1p1, reply(transaction{99})},
+		{"no answer at all", mapper, a1p1, []byte("hello")},
+	} {
+		before := p.stray
+		if p.receive(now, stray.socket, stray.from, stray.data); p.stray != before+1 || p.heard {
+			t.Errorf("%s: %d strays, heard %v", stray.why, p.stray-before, p.heard)
+		}
+	}
+	p.receive(now, mapper, a1p1, reply(ids[0]))
+	before := p.stray
+	if p.receive(now, mapper, a1p1, reply(ids[0])); !p.heard || p.stray != before+1 {
+		t.Error("the answer does not count, or counts twice")
 	}
 }
