@@ -345,3 +345,23 @@ func TestStrangersSeeNoRelay(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 }
+
+// TestPortsAreDrawn looks at the ports that are tried first.
+func TestPortsAreDrawn(t *testing.T) {
+	var quarters [4]int
+	server := New(Config{ListenPacket: func(_, address string) (net.PacketConn, error) {
+		port := netip.MustParseAddrPort(address).Port()
+		quarters[(int(port)-49152)/4096]++
+		return &sink{closed: make(chan struct{})}, nil
+	}})
+	for range 400 {
+		if _, err := server.openRelay("udp4", netip.MustParseAddr("127.0.0.1")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i, n := range quarters {
+		if n < 50 {
+			t.Errorf("quarter %d of the range got %d of %v", i, n, quarters)
+		}
+	}
+}
