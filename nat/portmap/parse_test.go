@@ -48,6 +48,7 @@ func FuzzPMP(f *testing.F) {
 func FuzzFound(f *testing.F) {
 	f.Add("HTTP/1.1 200 OK\r\nST: urn:schemas-upnp-org:device:InternetGatewayDevice:1\r\nLOCATION: http://192.168.1.1:5000/root.xml\r\n\r\n")
 	f.Add("HTTP/1.1 200 OK\r\nST: upnp:rootdevice\r\nLOCATION: http://192.168.1.9:5000/root.xml\r\n\r\n")
+	f.Add("HTTP/1.1 200 OK\r\nST: urn:schemas-upnp-org:device:InternetGatewayDevice:1\r\nLOCATION: http://192.168.1.9:5000/root.xml\r\n\r\n")
 	f.Add("NOTIFY * HTTP/1.1\r\nLOCATION: http://evil.example/\r\n\r\n")
 	f.Fuzz(func(t *testing.T, text string) {
 		from := &net.UDPAddr{IP: net.IPv4(192, 168, 1, 1), Port: 1900}
