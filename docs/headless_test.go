@@ -28,9 +28,10 @@ func TestEventsAreExplained(t *testing.T) {
 		"message": headless.Message{}, "link": headless.Link{}, "error": headless.Error{},
 	}
 	row := regexp.MustCompile("(?m)^\\| `([a-z]+)` \\| ([^|]*) \\|")
-	at := strings.Index(text, "## Events")
+	_, section, _ := strings.Cut(text, "\n## Events\n")
+	section, _, _ = strings.Cut(section, "\n## ")
 	seen := map[string]string{}
-	for _, m := range row.FindAllStringSubmatch(text[at:], -1) {
+	for _, m := range row.FindAllStringSubmatch(section, -1) {
 		seen[m[1]] = m[2]
 	}
 	for name, v := range events {
