@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -18,20 +19,31 @@ import (
 )
 
 // told is a transport that remembers what it was told.
+// told is what a transport was told; mu guards it.
 type told struct {
+	mu      *sync.Mutex
 	mapped  []netip.AddrPort
 	reach   reach.Reach
 	changes int
 }
 
-func (k *told) SetMapped(list []netip.AddrPort) { k.mapped = list }
-func (k *told) SetReach(r reach.Reach)          { k.reach = r }
-func (k *told) NetworkChanged()                 { k.changes++ }
+func (k *told) SetMapped(list []netip.AddrPort) { lockedBy(k.mu, func() { k.mapped = list }) }
+func (k *told) SetReach(r reach.Reach)          { lockedBy(k.mu, func() { k.reach = r }) }
+func (k *told) NetworkChanged()                 { lockedBy(k.mu, func() { k.changes++ }) }
 
-type fakeMapper struct{ changes, closed int }
+type fakeMapper struct {
+	mu              *sync.Mutex
+	changes, closed int
+}
 
-func (m *fakeMapper) NetworkChanged() { m.changes++ }
-func (m *fakeMapper) Close()          { m.closed++ }
+func (m *fakeMapper) NetworkChanged() { lockedBy(m.mu, func() { m.changes++ }) }
+func (m *fakeMapper) Close()          { lockedBy(m.mu, func() { m.closed++ }) }
+
+func lockedBy(mu *sync.Mutex, f func()) {
+	mu.Lock()
+	defer mu.Unlock()
+	f()
+}
 
 func homeNetwork(gateway, local string) network.State {
 	return network.State{
@@ -52,23 +64,28 @@ func TestReachability(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		networks := make(chan network.Change)
 		services := make(chan []extdisco.Service, 1)
-		transport, mapper := &told{}, &fakeMapper{}
+		var mu sync.Mutex // guards what follows: between goroutines that sleep, time alone orders nothing
+		transport, mapper := &told{mu: &mu}, &fakeMapper{mu: &mu}
 		var changed func([]portmap.Mapping)
 		var client reach.Reach
 		hints, asked := 0, 0
 		next, failure := reportOf(reach.Symmetric, "27.1.2.1:7"), error(nil)
+		locked := func(f func()) { lockedBy(&mu, f) }
 		r := startReachability(reachConfig{
 			services: services, port: 4000, mapping: true, transports: []directTransport{transport},
-			setReach: func(now reach.Reach) { client = now }, changed: func() { hints++ }, log: slog.New(slog.DiscardHandler),
+			setReach: func(now reach.Reach) { locked(func() { client = now }) }, changed: func() { locked(func() { hints++ }) }, log: slog.New(slog.DiscardHandler),
 			watch: func(ctx context.Context) <-chan network.Change {
 				context.AfterFunc(ctx, func() { close(networks) })
 				return networks
 			},
 			discover: func(_ context.Context, c nat.Config) (nat.Report, error) {
-				if asked++; !slices.Equal(c.Servers, []string{"27.1.1.1:3478"}) {
+				locked(func() { asked++ })
+				if !slices.Equal(c.Servers, []string{"27.1.1.1:3478"}) {
 					t.Errorf("asked %v", c.Servers)
 				}
 				time.Sleep(time.Second)
+				mu.Lock()
+				defer mu.Unlock()
 				return next, failure
 			},
 			newMap: func(c portmap.Config) (portMapper, error) {
@@ -88,6 +105,7 @@ func TestReachability(t *testing.T) {
 		changed([]portmap.Mapping{{Protocol: portmap.PCP, External: at}})
 		time.Sleep(2 * time.Second)
 		synctest.Wait()
+		mu.Lock()
 		if client.Class != reach.Symmetric || client.Mapped != "pcp" || client.Client != "Godwit "+Version || !slices.Equal(client.Addresses, []netip.AddrPort{at}) {
 			t.Errorf("the client knows %+v", client)
 		}
@@ -97,32 +115,43 @@ func TestReachability(t *testing.T) {
 
 		// Somewhere else: told at once, and nothing of home is believed there, not even what was on its way.
 		next = reportOf(reach.FullCone, "28.1.2.1:7")
+		mu.Unlock()
 		networks <- network.Change{State: cafe}
 		changed(nil)
 		synctest.Wait()
+		mu.Lock()
 		if transport.changes != 1 || hints != 1 || mapper.changes != 1 || client.Class != reach.UnknownClass || client.Mapped != "" || len(transport.mapped) != 0 {
 			t.Errorf("after the change: %+v, %+v", client, transport)
 		}
+		mu.Unlock()
 		time.Sleep(2 * time.Second)
 		synctest.Wait()
+		mu.Lock()
 		if client.Class != reach.FullCone || asked != 2 {
 			t.Errorf("at the café, asked %d times: %+v", asked, client)
 		}
 
 		// Back home, what was known is said at once; nobody answers, and it is asked again later.
 		failure = errors.New("no")
+		mu.Unlock()
 		networks <- network.Change{State: home}
 		synctest.Wait()
+		mu.Lock()
 		if client.Class != reach.Symmetric {
 			t.Errorf("home again: %+v", client)
 		}
+		mu.Unlock()
 		time.Sleep(retryDiscovery - time.Second)
-		before := asked
+		synctest.Wait()
+		before := 0
+		locked(func() { before = asked })
 		time.Sleep(time.Hour)
 		synctest.Wait()
+		mu.Lock()
 		if n := asked - before; n < 4 || n > 8 {
 			t.Errorf("asked %d times in an hour of silence", n)
 		}
+		mu.Unlock()
 		r.close()
 		if mapper.closed != 1 {
 			t.Error("the mapping was not given back")

@@ -244,7 +244,7 @@ func (w *tcpWire) read(source io.Reader, b []byte) ([]byte, error) {
 		w.mu.Unlock()
 	}
 	length := int(binary.BigEndian.Uint16(b[2:4]))
-	have, whole := channelHeader, channelHeader+length
+	have, whole := channelHeader, 0
 	if b[0]&0xC0 == 0x40 && w.turn {
 		whole = channelHeader + (length+3)&^3
 	} else {

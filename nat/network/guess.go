@@ -1,7 +1,6 @@
 package network
 
 import (
-	"net"
 	"net/netip"
 )
 
@@ -28,16 +27,4 @@ func firstOf(p netip.Prefix) netip.Addr {
 		return netip.Addr{}
 	}
 	return first
-}
-
-// source is the address from which this machine would speak to a remote one. It
-// asks the routing table, by connecting a socket that never sends; invalid if
-// there is no route.
-func source(network, remote string) netip.Addr {
-	conn, err := net.Dial(network, remote)
-	if err != nil {
-		return netip.Addr{}
-	}
-	defer conn.Close()
-	return conn.LocalAddr().(*net.UDPAddr).AddrPort().Addr().Unmap().WithZone("")
 }

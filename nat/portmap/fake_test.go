@@ -92,12 +92,6 @@ func (r *router) count(what string) {
 	r.requests[what]++
 }
 
-func (r *router) counted(what string) int {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.requests[what]
-}
-
 func (r *router) table() []string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -106,14 +100,6 @@ func (r *router) table() []string {
 		list = append(list, k+" "+v)
 	}
 	return list
-}
-
-// reboot forgets everything.
-func (r *router) reboot() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	clear(r.mappings)
-	r.epoch = 0
 }
 
 // mapPort enters a mapping and gives the outside port.
