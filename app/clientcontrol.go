@@ -19,6 +19,7 @@ import (
 	"syscall"
 	"time"
 
+	"godwit/client"
 	"godwit/headless"
 	"godwit/jid"
 )
@@ -180,9 +181,9 @@ func askClient(ctx context.Context, data string, account jid.JID, question any) 
 }
 
 // serveQuestions lets other processes ask a client while it runs. A client that can not be asked runs all the same.
-func serveQuestions(ctx context.Context, path string, c *runningClient, log *slog.Logger) (stop func()) {
+func serveQuestions(ctx context.Context, path string, c *runningClient, lang client.Lang, log *slog.Logger) (stop func()) {
 	control, err := openClientControl(ctx, path, func(ctx context.Context, line []byte) []byte {
-		return headless.Answer(ctx, c.Client, line)
+		return headless.Answer(ctx, c.Client, lang, line)
 	})
 	if err != nil {
 		log.Warn("this client can not be asked for its links by another process", "error", err)

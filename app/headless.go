@@ -26,7 +26,8 @@ type headlessCommand struct {
 	Route        string `default:"auto" enum:"auto,direct,server" help:"How messages go: auto, direct (only ever to the contact's device) or server."`
 	ShareAddress string `default:"chats" enum:"contacts,chats,never" help:"Who may learn this device's addresses: contacts, chats (contacts you talk to) or never."`
 	PortMapping  string `default:"on" enum:"on,off" help:"Whether to ask the router for a port (PCP, NAT-PMP, UPnP), so that contacts behind difficult networks get through: on or off. Never asked where the server is on this machine."`
-	LogLevel     string `default:"warn" enum:"debug,info,warn,error" help:"debug, info, warn or error. Logs go to standard error."`
+	langFlag
+	LogLevel string `default:"warn" enum:"debug,info,warn,error" help:"debug, info, warn or error. Logs go to standard error."`
 }
 
 // Help is shown below the usage.
@@ -43,6 +44,7 @@ A client that runs tells other invocations which way its chats go, both networks
 
   $ godwit headless alice@localhost links
   $ godwit headless alice@localhost links --json bob@localhost
+  $ godwit headless alice@localhost links --lang zh-CN
 
 Commands: send, sendfile, acceptfile, subscribe, accept, unsubscribe, presence, roster, history, links, network, quit.`
 }
@@ -57,6 +59,10 @@ func (c *headlessCommand) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
+	lang, err := c.lang()
+	if err != nil {
+		return err
+	}
 	data := c.Data
 	if data == "" {
 		if data, err = defaultClientData(); err != nil {
@@ -65,7 +71,7 @@ func (c *headlessCommand) Run(ctx context.Context, s streams) error {
 	}
 	switch {
 	case c.Ask == "links":
-		return c.showLinks(ctx, s, data, account)
+		return c.showLinks(ctx, s, data, account, lang)
 	case c.Ask != "":
 		return usagef("a running client can be asked for links, not for %q", c.Ask)
 	case c.JSON:
@@ -83,8 +89,8 @@ func (c *headlessCommand) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
-	stop := serveQuestions(ctx, clientSocket(data, account), rc, log)
-	err = headless.Run(ctx, s.in, s.out, rc.Client)
+	stop := serveQuestions(ctx, clientSocket(data, account), rc, lang, log)
+	err = headless.Run(ctx, s.in, s.out, rc.Client, lang)
 	stop()
 	return errors.Join(err, rc.close())
 }

@@ -9,20 +9,19 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"time"
 
 	"godwit/headless"
 	"godwit/jid"
 	"godwit/nat/outlook"
-	"godwit/xep/reach"
 )
 
 // showLinks asks the running client of an account how its chats go, and why.
-func (c *headlessCommand) showLinks(ctx context.Context, s streams, data string, account jid.JID) error {
+func (c *headlessCommand) showLinks(ctx context.Context, s streams, data string, account jid.JID, lang outlook.Lang) error {
 	question := struct {
 		Cmd  string `json:"cmd"`
 		With string `json:"with,omitempty"`
-	}{"links", c.Contact}
+		Lang string `json:"lang"`
+	}{"links", c.Contact, lang.String()}
 	if c.Contact != "" {
 		if _, err := jid.Parse(c.Contact); err != nil {
 			return usagef("%q is no address: %v", c.Contact, err)
@@ -49,96 +48,54 @@ func (c *headlessCommand) showLinks(ctx context.Context, s streams, data string,
 		}
 		return nil
 	}
-	return tellLinks(s.out, links.Items)
+	return tellLinks(s.out, links.Items, terminalWidth(s.out), lang)
 }
 
-// tellLinks prints a table with what stands behind each row below it.
-func tellLinks(w io.Writer, all []headless.Link) error {
+// tellLinks prints a table with what stands behind each row below it. Where width (0: no bound) is less than the table takes, all stands below
+// the contact.
+func tellLinks(w io.Writer, all []headless.Link, width int, lang outlook.Lang) error {
 	if len(all) == 0 {
-		_, err := fmt.Fprintln(w, "no chats and nobody online")
+		_, err := fmt.Fprintln(w, linksNone.in(lang))
 		return err
 	}
 	var list table
-	list.add("CONTACT", "PATH", "ROUND TRIP", "MY NAT", "THEIR NAT")
-	for _, l := range all {
-		var self, peer *headless.Reach
-		if l.Nat != nil {
-			self, peer = l.Nat.Self, l.Nat.Peer
-		}
-		list.add(l.Peer, pathWord(&l), roundTrip(l.RTT), natWord(self), natWord(peer))
+	var head []string
+	for _, h := range linksHead {
+		head = append(head, h.in(lang))
+	}
+	list.add(head...)
+	for i := range all {
+		list.add(linksRow(&all[i], lang)...)
 	}
 	var text bytes.Buffer
 	if err := list.write(&text); err != nil {
 		return err
 	}
-	var out strings.Builder
 	rows := strings.SplitAfter(text.String(), "\n")
-	out.WriteString(rows[0])
+	column := max(list.width(), natWidth)
+	if width > 0 {
+		column = min(column, width)
+	}
+	narrow := width > 0 && list.width() > width
+	var out strings.Builder
+	if !narrow {
+		out.WriteString(rows[0])
+	}
 	for i := range all {
-		out.WriteString(rows[i+1])
-		for _, line := range behind(&all[i]) {
-			out.WriteString("    " + printable(line) + "\n")
+		lines := behind(&all[i], lang)
+		if narrow {
+			out.WriteString(list[i+1][0] + "\n")
+			lines = append(linksRowBelow(&all[i], lang), lines...)
+		} else {
+			out.WriteString(rows[i+1])
+		}
+		for _, line := range lines {
+			out.WriteString(natParagraph(printable(line), column, linksIndent, linksIndent))
 		}
 	}
 	_, err := io.WriteString(w, out.String())
 	return err
 }
 
-// behind is what explains a row.
-func behind(l *headless.Link) (lines []string) {
-	if l.Words != "" {
-		lines = append(lines, l.Words)
-	}
-	if l.Relay != "" {
-		lines = append(lines, fmt.Sprintf("relay: %s by %s", l.Relay, cmp.Or(l.RelayProtocol, "udp")))
-	}
-	for _, h := range l.Help {
-		lines = append(lines, "would help: "+h.Words)
-	}
-	if l.Failure != "" && l.Path != "direct" {
-		last := "last attempt: " + l.Failure
-		if l.Next > 0 {
-			last += "; again in " + (time.Duration(l.Next) * time.Millisecond).Round(time.Second).String()
-		}
-		lines = append(lines, last)
-	}
-	return lines
-}
-
-func pathWord(l *headless.Link) string {
-	switch {
-	case l.State == "connecting":
-		return "connecting"
-	case l.State == "up" && !l.Trusted:
-		return cmp.Or(l.Path, "?") + " (silent)"
-	}
-	return cmp.Or(l.Path, "waits")
-}
-
-func roundTrip(ms float64) string {
-	switch {
-	case ms <= 0:
-		return "–"
-	case ms < 10:
-		return fmt.Sprintf("%.1f ms", ms)
-	}
-	return fmt.Sprintf("%.0f ms", ms)
-}
-
-// natWord says in few words what network somebody is on.
-func natWord(r *headless.Reach) string {
-	if r == nil {
-		return "unknown"
-	}
-	words := []string{outlook.ClassText(reach.Class(r.Class), outlook.English)}
-	if r.Carrier == "yes" {
-		words = append(words, "carrier NAT")
-	}
-	if r.Mapped != "" {
-		words = append(words, "port mapped by "+r.Mapped)
-	}
-	if r.IPv6 == "yes" {
-		words = append(words, "IPv6")
-	}
-	return strings.Join(words, ", ")
-}
+// linksIndent stands before what explains a row.
+const linksIndent = "    "

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -21,7 +20,7 @@ type natCommand struct {
 	Account string `arg:"" optional:"" help:"Ask the STUN server of this account's domain, as DNS names it."`
 	Server  string `placeholder:"HOST[:PORT]" help:"Ask this STUN server. Port 3478 if none is said."`
 	JSON    bool   `name:"json" help:"Print one JSON object."`
-	Lang    string `placeholder:"LANG" help:"Language of the words: en or zh-CN. Default: that of the environment."`
+	langFlag
 }
 
 // Help is shown below the usage.
@@ -67,23 +66,6 @@ func (c *natCommand) Run(ctx context.Context, s streams) error {
 		return errReported
 	}
 	return err
-}
-
-// lang is the language that was asked for, or that of the environment.
-func (c *natCommand) lang() (outlook.Lang, error) {
-	switch strings.ToLower(c.Lang) {
-	case "en", "zh", "zh-cn", "zh_cn":
-		return outlook.LangOf(c.Lang), nil
-	case "":
-	default:
-		return 0, usagef("--lang %s: en or zh-CN", c.Lang)
-	}
-	for _, v := range []string{"LC_ALL", "LC_MESSAGES", "LANG"} {
-		if tag := os.Getenv(v); tag != "" {
-			return outlook.LangOf(tag), nil
-		}
-	}
-	return outlook.English, nil
 }
 
 // servers are whom to ask, and what to call them.

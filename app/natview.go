@@ -132,7 +132,7 @@ func (v natView) portMapping() string {
 	for _, p := range v.facts.protocols {
 		names = append(names, protocolName(string(p)))
 	}
-	list := strings.Join(names, natComma.in(v.lang))
+	list := strings.Join(names, commaMark.in(v.lang))
 	if v.report.Reach.Carrier == reach.Yes {
 		return fmt.Sprintf(natBehindOne.in(v.lang), list)
 	}
@@ -159,7 +159,7 @@ func (v natView) ways() [][2]string {
 			names = append(names, outlook.ClassText(c, v.lang))
 		}
 		if len(names) > 0 {
-			rows = append(rows, [2]string{way.Text(v.lang), strings.Join(names, natComma.in(v.lang))})
+			rows = append(rows, [2]string{way.Text(v.lang), strings.Join(names, commaMark.in(v.lang))})
 		}
 	}
 	return rows
@@ -191,7 +191,7 @@ func (v natView) doubts() []string {
 				about = append(about, natAbout[o.About].in(v.lang))
 			}
 		}
-		list = append(list, strings.Join(about, natComma.in(v.lang))+phrase{": ", "："}.in(v.lang)+natWhy[d.Why].in(v.lang))
+		list = append(list, strings.Join(about, commaMark.in(v.lang))+colonMark.in(v.lang)+natWhy[d.Why].in(v.lang))
 	}
 	return list
 }

@@ -2,19 +2,8 @@ package app
 
 import (
 	"godwit/nat"
-	"godwit/nat/outlook"
 	"godwit/xep/reach"
 )
-
-// phrase is a text in English and in Chinese.
-type phrase [2]string
-
-func (p phrase) in(l outlook.Lang) string {
-	if l == outlook.Chinese {
-		return p[1]
-	}
-	return p[0]
-}
 
 // natTitles say in one line what was found.
 var natTitles = map[reach.Class]phrase{
@@ -49,7 +38,6 @@ var (
 	natWhatHelps  = phrase{"What would help", "怎样改善"}
 	natDoubts     = phrase{"Not certain", "不确定之处"}
 	natEverybody6 = phrase{"everybody with IPv6", "所有有 IPv6 的人"}
-	natComma      = phrase{", ", "、"}
 )
 
 // Values of the rows.

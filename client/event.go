@@ -136,7 +136,7 @@ const (
 type LinkInfo struct {
 	Peer  jid.JID // full
 	State LinkState
-	Path  path.Kind // Direct or Relay; "" while connecting
+	Path  path.Kind // Direct or Relay; "" while connecting; without a link Server, or "" where messages wait
 	Kind  link.Kind // "" while connecting
 	// Local and Remote are the addresses in use.
 	Local, Remote netip.AddrPort
@@ -155,10 +155,8 @@ type LinkInfo struct {
 	// side shows in Path alone.
 	Relay         netip.AddrPort
 	RelayProtocol string
-	// Why the chat goes this way, the same in words, and what would help.
-	Why   Why
-	Words string
-	Help  []Help
+	// Explanation is why the chat goes this way; zero for a link that is gone.
+	Explanation
 	// Failure is why the last attempt failed, and FailedAt when; NextTry is when
 	// another one is due, zero when none is. A change of network or a message may
 	// bring it forward.

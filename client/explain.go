@@ -36,31 +36,25 @@ const (
 	WhyFailed       Why = "failed"          // the last attempt failed
 )
 
-// whyWords are the codes as sentences, and what helps.
-var whyWords = map[Why][2]string{
-	WhyDirect:       {"The two devices talk directly."},
-	WhyConnecting:   {"A direct link is being built."},
-	WhyTrying:       {"A direct path has not come up yet and is tried again."},
-	WhyRelayOnly:    {"You share your address with nobody, so everything goes through the relay.", "share addresses with those you talk to (--share-address chats)"},
-	WhyNoRelay:      {"You share your address with nobody, and your server has no relay.", "share addresses with those you talk to (--share-address chats), or ask whoever runs the server for a relay"},
-	WhyServerRoute:  {"You chose the server for this chat.", "choose the route auto"},
-	WhyNoTransport:  {"This program can build no direct links."},
-	WhyOffline:      {"There is no connection to the server, which introduces the two devices."},
-	WhyNotMutual:    {"The two of you do not see each other's presence.", "become contacts, in both directions"},
-	WhyAway:         {"No device of your contact is online."},
-	WhyTheirClient:  {"Your contact's program has no direct links, or is set to build none.", "your contact: use a program with direct links, or share addresses with contacts"},
-	WhyNotTalking:   {"You share your address with those you talk to, and nobody has written yet.", "write something"},
-	WhyNotWriting:   {"A link is built when you write, and closed when nobody does for a while.", "write something"},
-	WhyRefused:      {"The server's rules allow no direct link to this contact."},
-	WhyTooManyLinks: {"There are as many direct links as this program keeps."},
-	WhyFailed:       {"The last attempt to build a direct link failed."},
+// Settings is the advice of something that the user can do within the program.
+// Those of package outlook are about networks.
+const Settings outlook.Advice = "settings"
+
+// Explanation says why a chat goes the way it does, and what would help. What it
+// says in words, Text and Help.Text say in a language.
+type Explanation struct {
+	Why Why
+	// Because is what of the two networks lets a direct link through; empty when
+	// that is not known, and where Why is anything but WhyDirect.
+	Because outlook.Reason
+	Help    []Help
 }
 
 // Help is something that would make a chat go a better way.
 type Help struct {
-	Who   string // "self", "peer", or "both" when it takes both
-	What  string // stable code: of package outlook, or "settings"
-	Words string
+	Who  outlook.Side
+	What outlook.Advice // or Settings
+	Why  Why            // what it helps against
 }
 
 // plight is all that an explanation depends on.
@@ -84,74 +78,76 @@ type plight struct {
 }
 
 // explain says why, in the order in which the reasons would have to be removed.
-func explain(p plight) (Why, string, []Help) {
-	say := func(w Why) (Why, string, []Help) {
-		words := whyWords[w]
-		if words[1] == "" {
-			return w, words[0], nil
-		}
-		who := "self"
-		if w == WhyTheirClient {
-			who = "peer"
-		}
-		return w, words[0], []Help{{Who: who, What: "settings", Words: words[1]}}
-	}
+func explain(p plight) Explanation {
 	switch {
 	case p.link == path.Direct:
+		e := because(WhyDirect)
 		if v := outlook.Between(p.own, p.other); v.Way == outlook.Direct && v.Sure {
-			return WhyDirect, whyWords[WhyDirect][0] + " " + v.Reason.Text(outlook.English), nil
+			e.Because = v.Reason
 		}
-		return say(WhyDirect)
+		return e
 	case p.link == path.Relay && p.share == ShareNever:
-		return say(WhyRelayOnly)
+		return because(WhyRelayOnly)
 	case p.link == path.Relay:
 		return p.networks(WhyTrying)
 	case !p.transports:
-		return say(WhyNoTransport)
+		return because(WhyNoTransport)
 	case p.route == path.OnlyServer:
-		return say(WhyServerRoute)
+		return because(WhyServerRoute)
 	case p.share == ShareNever && !p.relays:
-		return say(WhyNoRelay)
+		return because(WhyNoRelay)
 	case !p.mutual:
-		return say(WhyNotMutual)
+		return because(WhyNotMutual)
 	case !p.online:
-		return say(WhyOffline)
+		return because(WhyOffline)
 	case !p.there:
-		return say(WhyAway)
+		return because(WhyAway)
 	case !p.able:
-		return say(WhyTheirClient)
+		return because(WhyTheirClient)
 	case p.building:
-		return say(WhyConnecting)
+		return because(WhyConnecting)
 	case p.refused:
-		return say(WhyRefused)
+		return because(WhyRefused)
 	case !p.talking && p.share != ShareContacts:
-		return say(WhyNotTalking)
+		return because(WhyNotTalking)
 	case p.failed:
 		return p.networks(WhyFailed)
 	case !p.wrote:
-		return say(WhyNotWriting)
+		return because(WhyNotWriting)
 	case !p.room:
-		return say(WhyTooManyLinks)
+		return because(WhyTooManyLinks)
 	}
-	return say(WhyTrying)
+	return because(WhyTrying)
+}
+
+// because explains by a code of this package.
+func because(w Why) Explanation {
+	e := Explanation{Why: w}
+	if _, ok := settings[w]; ok {
+		e.Help = []Help{{Who: outlook.Self, What: Settings, Why: w}}
+		if w == WhyTheirClient {
+			e.Help[0].Who = outlook.Peer
+		}
+	}
+	return e
 }
 
 // networks says what of it the two networks explain; otherwise is said when they
 // should allow more than there is, or too little is known.
-func (p *plight) networks(otherwise Why) (Why, string, []Help) {
+func (p *plight) networks(otherwise Why) Explanation {
 	var lacks []outlook.Lack
 	if !p.relays {
 		lacks = append(lacks, outlook.NoRelay)
 	}
 	v := outlook.Between(p.own, p.other, lacks...)
-	var help []Help
-	for _, h := range v.Help {
-		help = append(help, Help{Who: string(h.Who), What: string(h.What), Words: h.Text(outlook.English)})
-	}
+	e := Explanation{Why: Why(v.Reason)}
 	if v.Way == outlook.Direct || v.Way == outlook.Unclear {
-		return otherwise, whyWords[otherwise][0], help
+		e.Why = otherwise
 	}
-	return Why(v.Reason), v.Reason.Text(outlook.English), help
+	for _, h := range v.Help {
+		e.Help = append(e.Help, Help{Who: h.Who, What: h.What, Why: e.Why})
+	}
+	return e
 }
 
 // Explain tells about the chat with who, or for the zero address about every chat
@@ -201,7 +197,7 @@ func (k *core) explainAll(who jid.JID) []LinkInfo {
 		if d := k.bestDevice(j); d != nil {
 			i.Peer = d.jid
 		}
-		if k.choices.routeOf(j) == path.OnlyDirect {
+		if k.choices.routeOf(j) == path.OnlyDirect || !k.online() {
 			i.Path = "" // messages wait
 		}
 		all = append(all, k.explained(i, nil))
@@ -241,6 +237,6 @@ func (k *core) explained(i LinkInfo, l *directLink) LinkInfo {
 		}
 	}
 	i.Own, i.Other = p.own, p.other
-	i.Why, i.Words, i.Help = explain(p)
+	i.Explanation = explain(p)
 	return i
 }

@@ -338,7 +338,7 @@ func (k *core) linkGone(l *directLink) {
 	}
 	info := k.infoOf(l)
 	info.State = LinkDown
-	info.Why, info.Words, info.Help, info.NextTry = "", "", nil, time.Time{} // of a link that is no more; Reason tells
+	info.Explanation, info.NextTry = Explanation{}, time.Time{} // of a link that is no more; Reason tells
 	k.log.Info("direct link down", "peer", l.device.String(), "reason", l.reason)
 	k.emit(LinkChanged{LinkInfo: info, Reason: l.reason})
 }

@@ -29,6 +29,7 @@ type command struct {
 
 	With string `json:"with"` // history, links: one chat; optional
 	Max  int    `json:"max"`  // history: at most; default 50
+	Lang string `json:"lang"` // links: language of the words, en or zh-CN; default that of the run
 }
 
 // defaultHistory is how much history a command gets that does not say.
@@ -131,14 +132,20 @@ func (s *session) history(ctx context.Context, c command) error {
 
 // links answers with one "link" event for each, and for each chat without one.
 func (s *session) links(ctx context.Context, c command) error {
-	all, err := explain(ctx, s.client, c)
+	all, err := explain(ctx, s.client, c, s.lang)
 	for i := range all {
 		s.out.write(all[i])
 	}
 	return err
 }
 
-func explain(ctx context.Context, c *client.Client, q command) ([]Link, error) {
+func explain(ctx context.Context, c *client.Client, q command, lang client.Lang) ([]Link, error) {
+	if q.Lang != "" {
+		var ok bool
+		if lang, ok = client.ParseLang(q.Lang); !ok {
+			return nil, fmt.Errorf("there are no words in the language %q; there are en and zh-CN", q.Lang)
+		}
+	}
 	var who jid.JID
 	if q.With != "" {
 		var err error
@@ -149,21 +156,22 @@ func explain(ctx context.Context, c *client.Client, q command) ([]Link, error) {
 	all, err := c.Explain(ctx, who)
 	links := make([]Link, 0, len(all))
 	for _, l := range all {
-		links = append(links, linkEvent(client.LinkChanged{LinkInfo: l}))
+		links = append(links, linkEvent(client.LinkChanged{LinkInfo: l}, lang))
 	}
 	return links, err
 }
 
 // Answer answers one line that another process asks a running client, with one line.
-// It takes "links"; anything else is answered by an "error".
-func Answer(ctx context.Context, c *client.Client, line []byte) []byte {
+// It takes "links"; anything else is answered by an "error". Words are of the language
+// unless the line asks for another one.
+func Answer(ctx context.Context, c *client.Client, lang client.Lang, line []byte) []byte {
 	q, err := decode(line)
 	var answer any
 	switch {
 	case err != nil:
 	case q.Cmd == "links":
 		var all []Link
-		all, err = explain(ctx, c, q)
+		all, err = explain(ctx, c, q, lang)
 		answer = Links{Event: "links", Items: all}
 	default:
 		err = errors.New("a running client can be asked for links only")

@@ -172,8 +172,9 @@ type Error struct {
 	Message string `json:"message"`
 }
 
-// translate gives the line for an event, or nil where the contract has none.
-func translate(e client.Event) any {
+// translate gives the line for an event, with words of a language, or nil where the
+// contract has none.
+func translate(e client.Event, lang client.Lang) any {
 	switch e := e.(type) {
 	case client.Online:
 		return Online{Event: "online", JID: e.JID.String(), Address: endpoint(e.Local), Server: endpoint(e.Remote), Transport: string(e.Kind),
@@ -210,7 +211,7 @@ func translate(e client.Event) any {
 		return Message{Event: "message", From: e.From.String(), To: e.To.String(), ID: e.ID, Body: e.Body, Path: string(e.Path),
 			Time: stamp(e.Time), Late: e.Late}
 	case client.LinkChanged:
-		return linkEvent(e)
+		return linkEvent(e, lang)
 	case client.Problem:
 		return Error{Event: "error", Message: e.Err.Error()}
 	}
@@ -229,15 +230,15 @@ func item(c *client.Contact) Item {
 	return Item{JID: c.JID.String(), Name: c.Name, Subscription: string(c.Subscription), Ask: c.Asked, Groups: c.Groups}
 }
 
-func linkEvent(e client.LinkChanged) Link {
+func linkEvent(e client.LinkChanged, lang client.Lang) Link {
 	l := Link{Event: "link", Peer: e.Peer.String(), State: string(e.State), Path: string(e.Path), Local: endpoint(e.Local),
 		Remote: endpoint(e.Remote), RTT: float64(e.RTT.Microseconds()) / 1000, Trusted: e.Trusted, Reason: e.Reason,
-		Relay: endpoint(e.Relay), RelayProtocol: e.RelayProtocol, Why: string(e.Why), Words: e.Words, Failure: e.Failure}
+		Relay: endpoint(e.Relay), RelayProtocol: e.RelayProtocol, Why: string(e.Why), Words: e.Text(lang), Failure: e.Failure}
 	if n := (Nat{reachOf(e.Own), reachOf(e.Other)}); n.Self != nil || n.Peer != nil {
 		l.Nat = &n
 	}
 	for _, h := range e.Help {
-		l.Help = append(l.Help, Help{h.Who, h.What, h.Words})
+		l.Help = append(l.Help, Help{string(h.Who), string(h.What), h.Text(lang)})
 	}
 	if !e.NextTry.IsZero() {
 		l.Next = max(1, time.Until(e.NextTry).Milliseconds())

@@ -21,6 +21,7 @@ const MaxLine = 1 << 20
 type session struct {
 	client *client.Client
 	out    *writer
+	lang   client.Lang
 	// sending has a token for each message that is not durable yet.
 	sending chan struct{}
 }
@@ -29,13 +30,13 @@ type session struct {
 const maxSending = 256
 
 // Run drives c by the lines of in and tells its events as lines on out, until
-// "quit", the end of in, or the client's own end. It calls c.Run itself. The
-// error says why the client ended; nil after quit and after the end of in.
+// "quit", the end of in, or the client's own end. Words in them are of the language.
+// It calls c.Run itself. The error says why the client ended; nil after quit and after the end of in.
 //
 // When the client ends by itself while in still waits for a line, Run returns
 // without waiting for that line; the goroutine that reads it ends with in.
-func Run(ctx context.Context, in io.Reader, out io.Writer, c *client.Client) error {
-	s := &session{client: c, out: &writer{w: bufio.NewWriter(out)}, sending: make(chan struct{}, maxSending)}
+func Run(ctx context.Context, in io.Reader, out io.Writer, c *client.Client, lang client.Lang) error {
+	s := &session{client: c, lang: lang, out: &writer{w: bufio.NewWriter(out)}, sending: make(chan struct{}, maxSending)}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	ended := make(chan error, 1)
@@ -44,7 +45,7 @@ func Run(ctx context.Context, in io.Reader, out io.Writer, c *client.Client) err
 	go func() {
 		defer close(told)
 		for e := range c.Events() {
-			if line := translate(e); line != nil {
+			if line := translate(e, lang); line != nil {
 				s.out.write(line)
 			}
 		}

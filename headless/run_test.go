@@ -36,7 +36,7 @@ func run(t *testing.T, store cache.Cache, in io.Reader) ([]map[string]any, error
 	r, w := io.Pipe()
 	ended := make(chan error, 1)
 	go func() {
-		err := Run(t.Context(), in, w, c)
+		err := Run(t.Context(), in, w, c, client.English)
 		w.Close()
 		ended <- err
 	}()
@@ -197,7 +197,7 @@ func TestClosedOutputEndsTheClient(t *testing.T) {
 		t.Fatal(err)
 	}
 	in := strings.NewReader(strings.Repeat(`{"cmd":"roster"}`+"\n", 10))
-	if err := Run(t.Context(), in, deafWriter{}, c); !errors.Is(err, io.ErrClosedPipe) {
+	if err := Run(t.Context(), in, deafWriter{}, c, client.English); !errors.Is(err, io.ErrClosedPipe) {
 		t.Errorf("ended with %v", err)
 	}
 }

@@ -265,6 +265,7 @@ func TestWords(t *testing.T) {
 	}
 	for _, s := range []Side{Self, Peer, Both} {
 		check(string(s), s.Text)
+		check(string(s), Help{s, GetIPv6}.Text)
 	}
 	for _, c := range append([]reach.Class{reach.UnknownClass, reach.Firewall}, Peers...) {
 		check(string(c), func(l Lang) string { return ClassText(c, l) })
@@ -276,6 +277,24 @@ func TestWords(t *testing.T) {
 	}
 	if got := Way("other").Text(Chinese); got != "other" {
 		t.Errorf("an unknown code is shown as %q", got)
+	}
+	if en, zh := (Help{Peer, MapPort}).Text(English), (Help{Both, GetIPv6}).Text(Chinese); en != "your contact could switch on UPnP, NAT-PMP or PCP in the router" || zh != "双方可以各自在路由器中开启 IPv6，或向运营商申请" {
+		t.Errorf("%q, %q", en, zh)
+	}
+	for tag, want := range map[string]Lang{"en": English, "EN": English, "zh-CN": Chinese, "zh_cn": Chinese, "zh": Chinese} {
+		if got, ok := ParseLang(tag); got != want || !ok {
+			t.Errorf("%q: %v, %v", tag, got, ok)
+		}
+	}
+	for _, tag := range []string{"", "fr", "zh-TW", "english", "en_US.UTF-8"} {
+		if _, ok := ParseLang(tag); ok {
+			t.Errorf("%q is a language", tag)
+		}
+	}
+	for _, l := range []Lang{English, Chinese} {
+		if got, ok := ParseLang(l.String()); got != l || !ok {
+			t.Errorf("%v is read as %v", l, got)
+		}
 	}
 	for tag, want := range map[string]Lang{"zh-CN": Chinese, "zh": Chinese, "zh_TW.UTF-8": Chinese, "en": English, "": English, "de": English, "zhuang": English} {
 		if got := LangOf(tag); got != want {

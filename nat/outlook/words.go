@@ -25,6 +25,21 @@ func LangOf(tag string) Lang {
 	return English
 }
 
+// String is the tag of the language (BCP 47).
+func (l Lang) String() string { return l.Of([2]string{"en", "zh-CN"}) }
+
+// ParseLang reads the tag of a language that somebody chose: "en" or "zh-CN", also
+// in small letters, "zh" and "zh_CN".
+func ParseLang(tag string) (Lang, bool) {
+	switch strings.ToLower(tag) {
+	case "en":
+		return English, true
+	case "zh", "zh-cn", "zh_cn":
+		return Chinese, true
+	}
+	return English, false
+}
+
 // words is every word in both languages, by what it is a word for.
 var words = map[any][2]string{
 	Direct:  {"direct", "直连"},
@@ -53,6 +68,13 @@ var words = map[any][2]string{
 	UnblockUDP:    {"let UDP out of the network, and its answers in", "允许 UDP 出网，并允许其应答进入"},
 	GetIPv6:       {"switch IPv6 on in the router, or ask the provider for it", "在路由器中开启 IPv6，或向运营商申请"},
 	PublicAddress: {"ask the provider for a public IPv4 address; a second router of your own belongs in bridge mode", "向运营商申请公网 IPv4 地址；如果是自己的第二台路由器，请改为桥接模式"},
+}
+
+// could is what stands before an advice.
+var could = map[Side][2]string{
+	Self: {"you could ", "你可以"},
+	Peer: {"your contact could ", "对方可以"},
+	Both: {"you both could ", "双方可以各自"},
 }
 
 // className and its neighbours are the words for what a codec's values mean. They
@@ -112,15 +134,19 @@ func (s Side) Text(l Lang) string { return text(s, string(s), l) }
 func (a Advice) Text(l Lang) string { return text(a, string(a), l) }
 
 // Text is the advice with who could follow it.
-func (h Help) Text(l Lang) string {
-	if l == Chinese {
-		return h.Who.Text(l) + "：" + h.What.Text(l)
+func (h Help) Text(l Lang) string { return h.Who.Could(h.What.Text(l), l) }
+
+// Could says who could do what, in words of the same language as one would say to
+// them.
+func (s Side) Could(what string, l Lang) string {
+	if w, ok := could[s]; ok {
+		return l.Of(w) + what
 	}
-	return h.Who.Text(l) + ": " + h.What.Text(l)
+	return what
 }
 
-// of picks the words of the language.
-func (l Lang) of(w [2]string) string {
+// Of picks the words of the language from those in English and Chinese.
+func (l Lang) Of(w [2]string) string {
 	if l == Chinese {
 		return w[1]
 	}
@@ -129,7 +155,7 @@ func (l Lang) of(w [2]string) string {
 
 func text(key any, code string, l Lang) string {
 	if w, ok := words[key]; ok {
-		return l.of(w)
+		return l.Of(w)
 	}
 	return code
 }
@@ -148,7 +174,7 @@ func FilteringText(b reach.Behaviour, l Lang) string { return named(filteringNam
 
 func named[K ~string](table map[K][2]string, k K, l Lang) string {
 	if w, ok := table[k]; ok {
-		return l.of(w)
+		return l.Of(w)
 	}
 	return string(k)
 }
