@@ -110,6 +110,41 @@ func nilText(s string) string {
 	return s
 }
 
+// The words are those of the language that was asked for, the codes always the same; and without a server nothing carries messages.
+func TestLinksInTwoLanguages(t *testing.T) {
+	out, err := run(t, memory.New(), strings.NewReader(`{"cmd":"links","with":"bob@localhost"}
+{"cmd":"links","with":"bob@localhost","lang":"zh-CN"}
+{"cmd":"links","with":"bob@localhost","lang":"fr"}
+{"cmd":"quit"}
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var links []map[string]any
+	for _, v := range out {
+		if v["event"] == "link" {
+			links = append(links, v)
+		}
+	}
+	if len(links) != 2 {
+		t.Fatalf("%d answers: %v", len(links), out)
+	}
+	for i, lang := range []client.Lang{client.English, client.Chinese} {
+		l := links[i]
+		help, _ := l["help"].([]any)
+		for _, h := range help {
+			delete(h.(map[string]any), "words")
+		}
+		words := client.Explanation{Why: client.Why(fmt.Sprint(l["why"]))}.Text(lang)
+		if l["words"] != words || l["state"] != "none" || l["path"] != nil || fmt.Sprint(l["why"], l["help"]) != fmt.Sprint(links[0]["why"], links[0]["help"]) {
+			t.Errorf("%v: %v, want %q", lang, l, words)
+		}
+	}
+	if e := errorsOf(out); len(e) != 1 || e[0]["cmd"] != "links" || !strings.Contains(fmt.Sprint(e[0]["message"]), "en and zh-CN") {
+		t.Errorf("a language there is not is answered by %v", e)
+	}
+}
+
 func TestQuitKeepsTheOutbox(t *testing.T) {
 	store := memory.New()
 	defer store.Close()
