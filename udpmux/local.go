@@ -8,7 +8,10 @@ import (
 
 // LocalAddresses lists the addresses of this machine at which the socket can be
 // reached, with its port: those of interfaces that are up, without link-local
-// and multicast ones, and without loopback unless asked for. IPv4 comes first.
+// and multicast ones, without zones, and without loopback unless asked for. First
+// come those that the way into the world begins with, so that bridges of
+// containers, of which a machine can have dozens, are what is cut off a list that
+// is bounded; then IPv4.
 func (m *Mux) LocalAddresses(loopback bool) ([]netip.AddrPort, error) {
 	if bound := m.local.Addr(); !bound.IsUnspecified() {
 		if bound.IsLoopback() && !loopback {
@@ -50,7 +53,29 @@ func (m *Mux) LocalAddresses(loopback bool) ([]netip.AddrPort, error) {
 		}
 		return 1
 	})
-	return slices.Compact(found), nil
+	var sources []netip.AddrPort
+	for _, a := range anywhere {
+		if source, err := m.LocalFor(a); err == nil {
+			sources = append(sources, source)
+		}
+	}
+	return lead(found, sources), nil
+}
+
+// Addresses of documentation: routed as everything else, and never sent to.
+var anywhere = []netip.AddrPort{netip.MustParseAddrPort("192.0.2.1:9"), netip.MustParseAddrPort("[2001:db8::1]:9")}
+
+// lead puts those of a list first that are wanted first, and names each once.
+func lead(list, first []netip.AddrPort) []netip.AddrPort {
+	ordered := make([]netip.AddrPort, 0, len(list))
+	for _, part := range [][]netip.AddrPort{first, list} {
+		for _, a := range part {
+			if slices.Contains(list, a) && !slices.Contains(ordered, a) {
+				ordered = append(ordered, a)
+			}
+		}
+	}
+	return ordered
 }
 
 // usable tells whether an address can be of use to a peer. IPv6 link-local

@@ -14,6 +14,7 @@ import (
 	"math/big"
 	"net"
 	"net/netip"
+	"slices"
 	"testing"
 	"time"
 
@@ -346,6 +347,14 @@ func TestTransactionsAreBounded(t *testing.T) {
 	}
 	if len(list.owners) != maxTransactions || len(list.order) != maxTransactions {
 		t.Errorf("%d owners, %d in order", len(list.owners), len(list.order))
+	}
+}
+
+func TestLead(t *testing.T) {
+	a, b, c := netip.MustParseAddrPort("192.0.2.1:9"), netip.MustParseAddrPort("192.0.2.2:9"), netip.MustParseAddrPort("[2001:db8::1]:9")
+	elsewhere := netip.MustParseAddrPort("192.0.2.3:9")
+	if got, want := lead([]netip.AddrPort{a, b, b, c}, []netip.AddrPort{c, elsewhere, b, c}), []netip.AddrPort{c, b, a}; !slices.Equal(got, want) {
+		t.Errorf("%v", got)
 	}
 }
 

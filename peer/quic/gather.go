@@ -106,28 +106,13 @@ func (g *gatherer) roundTrip(now time.Time) time.Duration {
 	return g.rtt
 }
 
-// Addresses of documentation: routed as everything else, and never sent to.
-var anywhere = []netip.AddrPort{netip.MustParseAddrPort("192.0.2.1:9"), netip.MustParseAddrPort("[2001:db8::1]:9")}
-
-// hosts lists the addresses of the interfaces, first those that the way into the
-// world begins with: bridges of containers come behind.
+// hosts lists the addresses of the interfaces, as many as are told.
 func (g *gatherer) hosts() []netip.AddrPort {
 	list, err := g.mux.LocalAddresses(g.loopback)
 	if err != nil {
 		g.log.Warn("peer/quic: listing the addresses of this machine", "error", err)
 	}
-	var first []netip.AddrPort
-	for _, a := range anywhere {
-		if source, err := g.mux.LocalFor(a); err == nil && slices.Contains(list, source) && !slices.Contains(first, source) {
-			first = append(first, source)
-		}
-	}
-	for _, a := range list {
-		if !slices.Contains(first, a) {
-			first = append(first, a)
-		}
-	}
-	return first[:min(len(first), maxHosts)]
+	return list[:min(len(list), maxHosts)]
 }
 
 // known is what is known of the public address without asking: what the router
