@@ -120,7 +120,7 @@ func (p *Pool) dial(ctx context.Context, s Server, address netip.AddrPort) (net.
 	if err != nil || s.Protocol != TLS {
 		return conn, err
 	}
-	secured := tls.Client(conn, p.tlsFor(s.Host))
+	secured := tls.Client(conn, TLSConfig(p.config.TLS, s.Host))
 	if err := secured.HandshakeContext(ctx); err != nil {
 		_ = conn.Close()
 		return nil, err
@@ -128,13 +128,13 @@ func (p *Pool) dial(ctx context.Context, s Server, address netip.AddrPort) (net.
 	return secured, nil
 }
 
-// tlsFor is the trust of the configuration applied to a TURN server: its
-// certificate must be for its own name, or for the account's domain, which
-// announced it.
-func (p *Pool) tlsFor(host string) *tls.Config {
+// TLSConfig is a trust, as Config.TLS, applied to a TURN server: its certificate
+// must be for its own name, or for the account's domain, which announced it. The
+// protocol asked for is TURN (RFC 7443 §3).
+func TLSConfig(trust *tls.Config, host string) *tls.Config {
 	config := &tls.Config{}
-	if p.config.TLS != nil {
-		config = p.config.TLS.Clone()
+	if trust != nil {
+		config = trust.Clone()
 	}
 	config.NextProtos = []string{alpn}
 	domain := config.ServerName
