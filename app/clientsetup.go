@@ -80,7 +80,7 @@ func newClient(ctx context.Context, o clientOptions) (*runningClient, error) {
 		store.Close()
 		return nil, fmt.Errorf("no socket for direct connections: %w", err)
 	}
-	channel, err := datachannel.New(datachannel.Config{Mux: direct.Mux(), Loopback: onThisMachine(o), Logger: o.log})
+	channel, err := datachannel.New(datachannel.Config{Mux: direct.Mux(), Loopback: onThisMachine(o), TLS: relayTrust, Logger: o.log})
 	if err != nil {
 		return nil, errors.Join(err, direct.Close(), store.Close())
 	}

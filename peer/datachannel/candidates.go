@@ -15,8 +15,9 @@ import (
 )
 
 const (
-	maxHosts  = 12 // host candidates that are told
-	maxRemote = 16 // candidates of the peer that are checked
+	maxHosts   = 12 // host candidates that are told at once
+	maxOffered = 24 // candidates that are told in the life of a session
+	maxRemote  = 24 // candidates of the peer that are checked
 )
 
 // candidates numbers and ranks the addresses told in one session.
@@ -33,7 +34,7 @@ func (c *candidates) list(kind icetransport.Kind, addresses ...netip.AddrPort) [
 	}
 	var list []icetransport.Candidate
 	for _, address := range addresses {
-		if slices.Contains(c.given, address) {
+		if slices.Contains(c.given, address) || c.count >= maxOffered {
 			continue // redundant, RFC 8445 §5.1.3
 		}
 		c.given = append(c.given, address)

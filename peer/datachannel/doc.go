@@ -30,4 +30,12 @@
 //     (max-message-size, RFC 8841 §6) is never sent: the link ends with
 //     ErrTooLarge, and who has the stanza sends it another way.
 //   - Without an answer to checks for 10 s the connection is given up.
+//
+// A link moves from a relay to a direct path without a break: the initiator goes on
+// checking every pair each 2 s, and from 3 s on nominates a better one anew
+// (draft-thatcher-ice-renomination; the library does it). A pair that had no answer
+// to 100 checks while there was no path at all (20 s) is not tried again. A relay
+// that was not had at the beginning is not asked for later. A browser as initiator
+// nominates once: what began on its relay stays there until client/renew introduces
+// the two anew.
 package datachannel

@@ -40,18 +40,18 @@ type ends struct {
 	paths  chan peer.Path
 	failed chan error
 	later  chan xmlstream.Node
-	other  peer.Session // receives candidates found later, once set
+	moved  chan peer.Path
 }
 
 func newEnds() *ends {
-	return &ends{make(chan link.Link, 1), make(chan peer.Path, 1), make(chan error, 1), make(chan xmlstream.Node, 8), nil}
+	return &ends{make(chan link.Link, 1), make(chan peer.Path, 1), make(chan error, 1), make(chan xmlstream.Node, 32), make(chan peer.Path, 32)}
 }
 
 func (e *ends) params(sid string, to jid.JID, addresses peer.Addresses) peer.Params {
 	return peer.Params{SID: sid, Peer: to, Addresses: addresses, Events: peer.Events{
 		Candidates: func(n xmlstream.Node) { e.later <- n },
 		Connected:  func(l link.Link, p peer.Path) { e.paths <- p; e.links <- l },
-		Moved:      func(link.Link, peer.Path) {},
+		Moved:      func(_ link.Link, p peer.Path) { e.moved <- p },
 		Failed:     func(err error) { e.failed <- err },
 	}}
 }

@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/netip"
-	"strconv"
 	"sync"
 	"time"
 
@@ -17,6 +15,7 @@ import (
 	"godwit/xep/icetransport"
 	"godwit/xmlstream"
 
+	"github.com/pion/transport/v5/stdnet"
 	"github.com/pion/webrtc/v4"
 )
 
@@ -42,6 +41,9 @@ type session struct {
 	initiator bool
 	dialect   datachannel.Dialect
 
+	relays   relays
+	changed  chan struct{} // capacity 1: look for addresses again
+	api      *webrtc.API
 	gatherer *webrtc.ICEGatherer
 	ice      *webrtc.ICETransport
 	dtls     *webrtc.DTLSTransport
@@ -56,6 +58,9 @@ type session struct {
 
 	ctx    context.Context
 	cancel context.CancelCauseFunc
+
+	moving sync.Mutex // held while a path is told; taken before mu
+	told   bool       // the link was handed out; guarded by moving
 
 	mu         sync.Mutex
 	candidates candidates
@@ -79,30 +84,33 @@ type rawChannel interface {
 func newSession(t *Transport, p peer.Params, dialect datachannel.Dialect, offer *datachannel.Transport) (*session, error) {
 	s := &session{
 		transport: t, params: p, initiator: offer == nil, dialect: dialect,
-		known: make(chan struct{}), opened: make(chan rawChannel, 1),
+		known: make(chan struct{}), opened: make(chan rawChannel, 1), changed: make(chan struct{}, 1),
+		relays:     relays{opened: make(map[netip.AddrPort]relayed)},
 		candidates: candidates{allowed: p.Addresses},
 	}
-	hosts, err := t.mux.LocalAddresses(t.config.Loopback)
+	hosts, mapped, _, err := t.addresses()
 	if err != nil {
 		return nil, fmt.Errorf("peer/datachannel: the addresses of this machine: %w", err)
 	}
-	hosts = hosts[:min(len(hosts), maxHosts)]
-	t.mu.Lock()
-	turn, mappings := t.turn, t.mapped
-	t.mu.Unlock()
+	s.relays.trust = t.config.TLS
 	// Without addresses of our own in the game nothing but the relay's is used, so
 	// that not a packet goes to the peer.
 	policy := webrtc.ICETransportPolicyAll
-	if !p.Addresses.Host && !p.Addresses.Reflexive {
+	if !s.ownSocket() {
 		policy = webrtc.ICETransportPolicyRelay
 	}
-	if !p.Addresses.Relay {
-		turn = nil
+	if p.Addresses.Relay {
+		t.mu.Lock()
+		s.relays.ways = t.ways
+		t.mu.Unlock()
 	}
-	if policy == webrtc.ICETransportPolicyRelay && len(turn) == 0 || len(hosts) == 0 && len(turn) == 0 {
+	if (policy == webrtc.ICETransportPolicyRelay || len(hosts) == 0) && len(s.relays.ways) == 0 {
 		return nil, ErrNoAddresses
 	}
-	if err := s.assemble(turn, policy); err != nil {
+	s.ctx, s.cancel = context.WithCancelCause(t.ctx)
+	s.relays.ctx = s.ctx
+	if err := s.assemble(policy); err != nil {
+		s.cancel(nil)
 		return nil, fmt.Errorf("peer/datachannel: %w", err)
 	}
 	setup := icetransport.ActPass
@@ -114,12 +122,11 @@ func newSession(t *Transport, p peer.Params, dialect datachannel.Dialect, offer 
 		_ = s.agree(*offer, setup == icetransport.Active) // the first half to be known
 	}
 	found := s.candidates.list(icetransport.Host, hosts...)
-	found = append(found, s.candidates.list(icetransport.ServerReflexive, mappings...)...)
+	found = append(found, s.candidates.list(icetransport.ServerReflexive, mapped...)...)
 	s.local = datachannel.Transport{
 		Dialect: dialect, Port: sctpPort, MaxMessageSize: maxMessage, Streams: 65535,
 		ICE: icetransport.Transport{Ufrag: s.ufrag, Pwd: s.pwd, Fingerprint: t.identity.present(setup), Candidates: found},
 	}.Node()
-	s.ctx, s.cancel = context.WithCancelCause(t.ctx)
 	s.gatherer.OnLocalCandidate(s.gathered)
 	if err := s.gatherer.Gather(); err != nil {
 		s.cancel(nil)
@@ -130,9 +137,17 @@ func newSession(t *Transport, p peer.Params, dialect datachannel.Dialect, offer 
 }
 
 // assemble makes the layers of a session, none of which does anything yet.
-func (s *session) assemble(turn []webrtc.ICEServer, policy webrtc.ICETransportPolicy) (err error) {
-	api := s.transport.api
-	s.gatherer, err = api.NewICEGatherer(webrtc.ICEGatherOptions{ICEServers: turn, ICEGatherPolicy: policy})
+func (s *session) assemble(policy webrtc.ICETransportPolicy) (err error) {
+	settings := s.transport.settings()
+	settings.SetICEProxyDialer(&s.relays)
+	system, err := stdnet.NewNet()
+	if err != nil {
+		return err
+	}
+	settings.SetNet(network{system})
+	api := webrtc.NewAPI(webrtc.WithSettingEngine(settings), webrtc.WithMediaEngine(&webrtc.MediaEngine{}))
+	s.api = api
+	s.gatherer, err = api.NewICEGatherer(webrtc.ICEGatherOptions{ICEServers: s.relays.servers(), ICEGatherPolicy: policy})
 	if err != nil {
 		return err
 	}
@@ -165,17 +180,6 @@ func (s *session) close() {
 		_ = s.dtls.Stop()
 		_ = s.ice.GracefulStop()
 	})
-}
-
-// gathered tells the peer a relay's address. Those of our own socket we find
-// ourselves.
-func (s *session) gathered(c *webrtc.ICECandidate) {
-	if c == nil || c.Typ != webrtc.ICECandidateTypeRelay {
-		return
-	}
-	if address, ok := addressOf(c); ok {
-		s.tell(icetransport.Relayed, address)
-	}
 }
 
 // tell sends candidates found meanwhile (RFC 8838).
@@ -248,6 +252,12 @@ func (s *session) addRemote(list []icetransport.Candidate) {
 		s.checked++
 		if err := s.ice.AddRemoteCandidate(remoteCandidate(c)); err != nil {
 			s.transport.log.Debug("peer/datachannel: a candidate can not be used", "error", err)
+			continue
+		}
+		// Once it has a pair, the library checks nothing new on the controlled side;
+		// the other side's checks need the way through our router.
+		if !s.initiator && s.ownSocket() && s.ice.State() == webrtc.ICETransportStateConnected {
+			s.open(c.Address)
 		}
 	}
 }
@@ -266,7 +276,7 @@ func (s *session) run() {
 	var gathering sync.WaitGroup
 	defer gathering.Wait()
 	defer s.cancel(nil) // before waiting: it ends the gathering
-	gathering.Go(s.reflect)
+	gathering.Go(s.gather)
 	raw, err := s.connect()
 	if err != nil {
 		if cause := context.Cause(s.ctx); cause != nil {
@@ -281,59 +291,6 @@ func (s *session) run() {
 		return
 	}
 	s.serve(raw)
-}
-
-// reflect asks the STUN servers for the socket's public address, all at once.
-func (s *session) reflect() {
-	if !s.params.Addresses.Reflexive {
-		return
-	}
-	s.transport.mu.Lock()
-	servers := s.transport.stun
-	s.transport.mu.Unlock()
-	var asking sync.WaitGroup
-	for _, server := range servers {
-		asking.Go(func() {
-			for _, address := range s.transport.resolve(s.ctx, server) {
-				ctx, cancel := context.WithTimeout(s.ctx, bindTimeout)
-				seen, err := s.transport.mux.Bind(ctx, address)
-				cancel()
-				if err == nil {
-					s.tell(icetransport.ServerReflexive, seen)
-				}
-			}
-		})
-	}
-	asking.Wait()
-}
-
-// resolve gives at most one address per family that the socket can send to.
-func (t *Transport) resolve(ctx context.Context, server string) []netip.AddrPort {
-	host, portText, err := net.SplitHostPort(server)
-	if err != nil {
-		return nil
-	}
-	port, err := strconv.ParseUint(portText, 10, 16)
-	if err != nil {
-		return nil
-	}
-	ctx, cancel := context.WithTimeout(ctx, resolveTimeout)
-	defer cancel()
-	all, err := net.DefaultResolver.LookupNetIP(ctx, "ip", host)
-	if err != nil {
-		t.log.Debug("peer/datachannel: resolving a STUN server", "server", server, "error", err)
-		return nil
-	}
-	var chosen []netip.AddrPort
-	for _, four := range []bool{true, false} {
-		for _, a := range all {
-			if a = a.Unmap(); a.Is4() == four && (four || !t.mux.LocalAddr().Addr().Is4()) {
-				chosen = append(chosen, netip.AddrPortFrom(a, uint16(port)))
-				break
-			}
-		}
-	}
-	return chosen
 }
 
 // connect brings one layer up after the other.
@@ -370,7 +327,7 @@ func (s *session) connect() (rawChannel, error) {
 	}
 	if s.initiator {
 		parameters := s.transport.channel
-		c, err := s.transport.api.NewDataChannel(s.sctp, &parameters)
+		c, err := s.api.NewDataChannel(s.sctp, &parameters)
 		if err != nil {
 			return nil, fmt.Errorf("peer/datachannel: the channel: %w", err)
 		}
@@ -436,6 +393,12 @@ func (s *session) serve(raw rawChannel) {
 	s.transport.adopt(s)
 	defer s.transport.forget(s)
 	s.params.Events.Connected(l, path)
+	s.moving.Lock()
+	s.told = true
+	s.moving.Unlock()
+	if pair, err := s.ice.GetSelectedCandidatePair(); err == nil {
+		s.pairSelected(pair) // what was selected meanwhile
+	}
 	select {
 	case <-l.Done():
 	case <-s.ctx.Done():
@@ -476,10 +439,13 @@ func (s *session) channelEnded() {
 	}
 }
 
-// pairSelected tells when the link takes another path.
+// pairSelected tells when the link takes another path, once it has been handed
+// out.
 func (s *session) pairSelected(pair *webrtc.ICECandidatePair) {
+	s.moving.Lock()
+	defer s.moving.Unlock()
 	l := s.current()
-	if l == nil || pair == nil {
+	if l == nil || pair == nil || !s.told {
 		return
 	}
 	path := s.path(pair)
@@ -506,11 +472,8 @@ func (s *session) path(pair *webrtc.ICECandidatePair) peer.Path {
 	p.Relayed = relayed || pair.Remote.Typ == webrtc.ICECandidateTypeRelay
 	switch {
 	case relayed:
-		s.transport.mu.Lock()
-		if ways := s.transport.ways; len(ways) == 1 { // which one it was is not told
-			p.Relay, p.RelayProtocol = ways[0].server, ways[0].protocol
-		}
-		s.transport.mu.Unlock()
+		way := s.relays.behind(pair.Local)
+		p.Relay, p.RelayProtocol = way.server, string(way.protocol)
 	default:
 		if local, err := s.transport.mux.LocalFor(p.Remote); err == nil {
 			p.Local = local

@@ -156,7 +156,7 @@ func TestChannelsNobodyAgreedOn(t *testing.T) {
 	one, two := newTransport(t, onLoopback), newTransport(t, onLoopback)
 	open := func(s *session, p webrtc.DataChannelParameters) {
 		t.Helper()
-		if _, err := s.transport.api.NewDataChannel(s.sctp, &p); err != nil {
+		if _, err := s.api.NewDataChannel(s.sctp, &p); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -269,11 +269,9 @@ func TestANewerLinkTakesThePlace(t *testing.T) {
 // TestMoves: a link that takes another path says so, and once.
 func TestMoves(t *testing.T) {
 	one, two := newTransport(t, onLoopback), newTransport(t, onLoopback)
-	moved := make(chan peer.Path, 4)
 	a, b := newEnds(), newEnds()
-	params := a.params("s", bob, peer.AllAddresses)
-	params.Events.Moved = func(_ link.Link, p peer.Path) { moved <- p }
-	offer, err := one.Offer(params)
+	moved := a.moved
+	offer, err := one.Offer(a.params("s", bob, peer.AllAddresses))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -439,24 +437,28 @@ func TestRelayOnly(t *testing.T) {
 }
 
 func TestServices(t *testing.T) {
-	transport := newTransport(t, onLoopback)
 	turn := func(kind, host, protocol string) extdisco.Service {
 		return extdisco.Service{Type: kind, Host: host, Transport: protocol, Username: "u", Password: "p"}
 	}
-	transport.SetServices([]extdisco.Service{
+	gone := turn(extdisco.TURN, "gone", "udp")
+	gone.Action = extdisco.Delete
+	stun, ways := sortServices([]extdisco.Service{
 		{Type: extdisco.STUN, Host: "s1"}, {Type: extdisco.STUN, Host: "s2", Port: 9, Transport: "udp"}, {Type: extdisco.STUN, Host: "s3", Transport: "tcp"},
-		turn(extdisco.TURN, "192.0.2.1", ""), turn(extdisco.TURN, "second", "udp"), turn(extdisco.TURN, "2001:db8::1", "tcp"),
-		turn(extdisco.TURNS, "t", "tcp"), turn(extdisco.TURNS, "d", "udp"), {Type: "other", Host: "x"},
+		gone, {Type: extdisco.TURN, Host: "unknown"}, turn(extdisco.TURN, "2001:db8::1", ""), turn(extdisco.TURN, "second", "udp"), turn(extdisco.TURN, "192.0.2.1", "tcp"),
+		turn(extdisco.TURNS, "d", "udp"), turn(extdisco.TURNS, "t", ""), {Type: "other", Host: "x"},
 	})
 	var got []string
-	for _, s := range transport.turn {
+	for _, s := range (&relays{ways: ways}).servers() {
 		got = append(got, s.URLs...)
 	}
-	if want := []string{"turn:192.0.2.1:3478?transport=udp", "turn:[2001:db8::1]:3478?transport=tcp", "turns:t:5349?transport=tcp"}; !slices.Equal(got, want) {
+	if want := []string{"turn:[2001:db8::1]:3478?transport=udp", "turn:tcp.invalid:3478?transport=tcp", "turn:tls.invalid:5349?transport=tcp"}; !slices.Equal(got, want) {
 		t.Errorf("%q", got)
 	}
-	if want := []string{"s1:3478", "s2:9"}; !slices.Equal(transport.stun, want) {
-		t.Errorf("%q", transport.stun)
+	if ways[1].Host != "192.0.2.1" || ways[2].Host != "t" {
+		t.Errorf("%+v", ways)
+	}
+	if want := []string{"s1:3478", "s2:9"}; !slices.Equal(stun, want) {
+		t.Errorf("%q", stun)
 	}
 }
 

@@ -2,19 +2,18 @@ package datachannel
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net"
 	"net/netip"
-	"slices"
-	"strconv"
 	"sync"
 	"time"
 
 	"godwit/jid"
 	"godwit/link/bytestream"
 	"godwit/peer"
+	"godwit/peer/allocation"
 	"godwit/udpmux"
 	"godwit/xep/datachannel"
 	"godwit/xep/extdisco"
@@ -36,7 +35,7 @@ var (
 const (
 	sctpPort   = 5000    // the one port the library speaks
 	maxMessage = 262_144 // bytes we take in one message: the bound of stanzas, and what browsers take
-	maxServers = 4       // of STUN
+	maxMapped  = 2       // addresses by the router
 )
 
 // Timings.
@@ -67,6 +66,9 @@ type Config struct {
 	// Link holds the bounds and timeouts of links; what describes one of them is
 	// filled in. Without Limits, xmlstream.DefaultLimits apply.
 	Link bytestream.Config
+	// TLS is whom to trust when a TURN server is reached by TLS; a ServerName in it
+	// is the account's domain (allocation.TLSConfig). Nil means the system's trust.
+	TLS *tls.Config
 	// Logger may be nil.
 	Logger *slog.Logger
 }
@@ -80,33 +82,27 @@ type Transport struct {
 	log      *slog.Logger
 	mux      *udpmux.Mux
 	identity *identity
-	api      *webrtc.API
 	channel  webrtc.DataChannelParameters // agreed, but in tests of refusing others
 
 	ctx     context.Context // ends with Close
 	cancel  context.CancelFunc
 	running sync.WaitGroup
 
-	mu     sync.Mutex
-	closed bool
-	stun   []string // host:port
-	turn   []webrtc.ICEServer
-	ways   []way // of turn
-	mapped []netip.AddrPort
-	linked map[jid.JID]*session // the latest with a link, by peer
-}
-
-// way is how a TURN server is reached, for descriptions of paths.
-type way struct {
-	server   netip.AddrPort // zero when it was named and not numbered
-	protocol string
+	mu       sync.Mutex
+	closed   bool
+	stun     []string // host:port
+	ways     []allocation.Server
+	mapped   []netip.AddrPort
+	sessions map[*session]bool    // that run
+	linked   map[jid.JID]*session // the latest with a link, by peer
 }
 
 var _ peer.Transport = (*Transport)(nil)
 
 // New makes the key of this start, and opens a socket if none is given.
 func New(config Config) (*Transport, error) {
-	t := &Transport{config: config, log: config.Logger, mux: config.Mux, channel: agreed, linked: make(map[jid.JID]*session)}
+	t := &Transport{config: config, log: config.Logger, mux: config.Mux, channel: agreed,
+		sessions: make(map[*session]bool), linked: make(map[jid.JID]*session)}
 	if t.log == nil {
 		t.log = slog.New(slog.DiscardHandler)
 	}
@@ -119,7 +115,6 @@ func New(config Config) (*Transport, error) {
 			return nil, err
 		}
 	}
-	t.api = webrtc.NewAPI(webrtc.WithSettingEngine(t.settings()), webrtc.WithMediaEngine(&webrtc.MediaEngine{}))
 	t.ctx, t.cancel = context.WithCancel(context.Background())
 	return t, nil
 }
@@ -138,7 +133,8 @@ func (t *Transport) settings() webrtc.SettingEngine {
 	s.SetPrflxAcceptanceMinWait(0)
 	s.SetRelayAcceptanceMinWait(relayWait)
 	s.SetICEMaxBindingRequests(maxChecks)
-	// A better pair than the first one is moved to.
+	// A better pair than the first one is moved to, a direct one from a relay above
+	// all (draft-thatcher-ice-renomination).
 	if err := s.SetICERenomination(); err != nil {
 		t.log.Warn("peer/datachannel: a path will not be replaced by a better one", "error", err)
 	}
@@ -156,62 +152,53 @@ func (t *Transport) Namespace() string { return datachannel.NS }
 // service discovery (XEP-0215) told them. Introductions that begin later use them.
 // Of each way to a TURN server (UDP, TCP, TLS) the first is taken.
 func (t *Transport) SetServices(services []extdisco.Service) {
-	var stun []string
-	var turn []webrtc.ICEServer
-	var ways []way
-	for _, s := range services {
-		host := func(usual uint16) string {
-			port := s.Port
-			if port == 0 {
-				port = usual
-			}
-			return net.JoinHostPort(s.Host, strconv.Itoa(int(port)))
-		}
-		scheme, protocol, usual := s.Type, s.Transport, uint16(3478)
-		if protocol == "" {
-			protocol = "udp"
-		}
-		if s.Type == extdisco.TURNS {
-			usual = 5349
-		}
-		switch {
-		case s.Type == extdisco.STUN && protocol == "udp" && len(stun) < maxServers:
-			stun = append(stun, host(usual))
-		case s.Type == extdisco.TURN && (protocol == "udp" || protocol == "tcp"), s.Type == extdisco.TURNS && protocol == "tcp":
-			w := way{protocol: protocol}
-			if s.Type == extdisco.TURNS {
-				w.protocol = "tls"
-			}
-			if slices.ContainsFunc(ways, func(o way) bool { return o.protocol == w.protocol }) {
-				continue
-			}
-			w.server, _ = netip.ParseAddrPort(host(usual))
-			ways = append(ways, w)
-			turn = append(turn, webrtc.ICEServer{
-				URLs:     []string{fmt.Sprintf("%s:%s?transport=%s", scheme, host(usual), protocol)},
-				Username: s.Username, Credential: s.Password, CredentialType: webrtc.ICECredentialTypePassword,
-			})
+	stun, ways := sortServices(services)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.stun, t.ways = stun, ways
+}
+
+// SetMapped names the addresses that the router maps to the socket. Sessions that
+// have no direct path yet tell them too.
+func (t *Transport) SetMapped(addresses []netip.AddrPort) {
+	var mapped []netip.AddrPort
+	for _, a := range addresses {
+		if acceptable(a.Addr(), t.config.Loopback) && a.Port() != 0 && len(mapped) < maxMapped {
+			mapped = append(mapped, netip.AddrPortFrom(a.Addr().Unmap(), a.Port()))
 		}
 	}
 	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.stun, t.turn, t.ways = stun, turn, ways
+	t.mapped = mapped
+	t.mu.Unlock()
+	t.lookAgain()
 }
 
-// SetMapped names the addresses that the router maps to the socket.
-func (t *Transport) SetMapped(mapped []netip.AddrPort) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.mapped = slices.Clone(mapped)
-}
-
-// SetReach is for transports that tell what is known of the network; the
-// element of this one has no place for it.
+// SetReach does nothing. The element of this transport has no place to tell it, and
+// there is nothing to decide by it: guessing ports is not done here, and every way
+// to a relay is asked at the same time, so that knowing that UDP is blocked would
+// save none of the wait.
 func (t *Transport) SetReach(reach.Reach) {}
 
-// NetworkChanged does nothing: addresses are looked up for each introduction, and
-// a link that lost its path ends.
-func (t *Transport) NetworkChanged() {}
+// NetworkChanged tells that interfaces or addresses have changed. What the router
+// mapped is forgotten, until SetMapped tells it again; nothing else is remembered
+// from one introduction to the next. Sessions that have no direct path tell the
+// addresses there are now; a relay they have not got they do not ask for again. A
+// link whose path is gone ends after 10 s at most, or when a newer one with the
+// device takes its place.
+func (t *Transport) NetworkChanged() {
+	t.mu.Lock()
+	t.mapped = nil
+	t.mu.Unlock()
+	t.lookAgain()
+}
+
+func (t *Transport) lookAgain() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for s := range t.sessions {
+		s.lookAgain()
+	}
+}
 
 // Close aborts every session, closes the own socket and returns when all
 // goroutines are gone.
@@ -258,9 +245,15 @@ func (t *Transport) start(p peer.Params, dialect datachannel.Dialect, offer *dat
 		t.running.Done()
 		return nil, err
 	}
+	t.mu.Lock()
+	t.sessions[s] = true
+	t.mu.Unlock()
 	go func() {
 		defer t.running.Done()
 		s.run()
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		delete(t.sessions, s)
 	}()
 	return s, nil
 }
