@@ -56,8 +56,8 @@ func TestFloorRules(t *testing.T) {
 
 func TestFenceRules(t *testing.T) {
 	for _, c := range []struct{ from, path, inShipped, inTest string }{
-		{"peer/quic", "github.com/pion/ice/v4", "", ""},
-		{"relay", "github.com/pion/ice/v4", "ICE is peer's", "ICE is peer's"},
+		{"peer/datachannel", "github.com/pion/ice/v4", "", ""},
+		{"relay", "github.com/pion/ice/v4", "it comes with data channels", "it comes with data channels"},
 		{"relay", "github.com/pion/stun/v4", "", ""},
 		{"client", "github.com/pion/stun/v4", "a UDP socket", "a UDP socket"},
 		{"client", "github.com/quic-go/quic-go/http3", "QUIC is a wire", "QUIC is a wire"},

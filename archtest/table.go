@@ -110,7 +110,7 @@ var anywhere = []string{"..."}
 
 var fences = []fence{
 	// Direct paths.
-	{"github.com/pion/ice/...", []string{"peer/quic", "peer/datachannel"}, nil, "ICE is peer's; udpmux stays a mux"},
+	{"github.com/pion/ice/...", []string{"peer/datachannel"}, nil, "it comes with data channels; the native path decides about checks itself (docs/design/own-ice.md)"},
 	{"github.com/pion/webrtc/...", []string{"peer/datachannel"}, nil, "data channels are one kind of direct path"},
 	{"github.com/pion/stun/...", []string{"relay", "udpmux", "peer/quic", "peer/datachannel", "peer/allocation", "peer/guess", "peer/ice", "nat"}, nil, "STUN belongs to those who own a UDP socket"},
 	{"github.com/pion/turn/...", []string{"relay", "peer/allocation"}, []string{"peer/...", "netlab"}, "the TURN server is relay's, the client's side peer/allocation's"},
