@@ -17,6 +17,20 @@ func pause(tries int, first, most time.Duration, jitter float64) time.Duration {
 	return d/2 + time.Duration(float64(d/2)*jitter)
 }
 
+// reconnectPause is how long to wait before attempt number tries (from 0 on) to reach
+// the server again. The first is made almost at once: most often one connection broke,
+// and everything that is pending waits for the next. It is spread a little all the same,
+// because a server that went away broke all of them.
+func reconnectPause(tries int, first, most time.Duration, jitter float64) time.Duration {
+	if tries == 0 {
+		return time.Duration(float64(min(first/10, atOnce)) * jitter)
+	}
+	return pause(tries-1, first, most, jitter)
+}
+
+// atOnce is over how long first attempts to reconnect are spread.
+const atOnce = 100 * time.Millisecond
+
 // maxTriesAfterSignIn bounds how far earlier failures count once a sign-in has
 // succeeded.
 const maxTriesAfterSignIn = 2

@@ -117,7 +117,7 @@ type Limits struct {
 type Times struct {
 	Dial         time.Duration // to reach the server and sign in; 30 s
 	Request      time.Duration // to wait for an answer; 30 s
-	Backoff      time.Duration // before the first attempt to reconnect, doubled each time; 1 s
+	Backoff      time.Duration // before the second attempt to reconnect, doubled each time; the first is made at once; 500 ms
 	BackoffMax   time.Duration // longest pause; 2 min
 	Stable       time.Duration // a connection that lasted so long resets the pause; 15 s
 	KeepAlive    time.Duration // quiet on the server's stream before it is asked for a sign of life; 60 s
@@ -179,7 +179,7 @@ func (l *Limits) setDefaults() {
 func (t *Times) setDefaults() {
 	number(&t.Dial, 30*time.Second)
 	number(&t.Request, 30*time.Second)
-	number(&t.Backoff, time.Second)
+	number(&t.Backoff, 500*time.Millisecond)
 	number(&t.BackoffMax, 2*time.Minute)
 	number(&t.Stable, 15*time.Second)
 	number(&t.KeepAlive, time.Minute)

@@ -143,7 +143,7 @@ func fatal(err error) bool {
 // retryLater sets the alarm for the next attempt.
 func (k *core) retryLater(err error) {
 	c := &k.conn
-	d := pause(c.tries, k.cfg.Times.Backoff, k.cfg.Times.BackoffMax, jitter())
+	d := reconnectPause(c.tries, k.cfg.Times.Backoff, k.cfg.Times.BackoffMax, jitter())
 	c.tries++
 	k.after(&c.retry, d, k.connect)
 	k.emit(Offline{Err: err, Retry: c.retry.at})

@@ -19,6 +19,7 @@ type attempt struct {
 	retry     alarm
 	policy    bool      // it was the server's rule that refused the last one
 	forgiven  time.Time // when failures were last forgotten
+	good      time.Time // until when there was a good link; zero: never
 	failedAt  time.Time // the last failure, and why
 	reason    string
 
@@ -45,10 +46,11 @@ func (a *attempt) forgive(now time.Time) {
 // Pauses between introductions.
 const (
 	introFirst   = 3 * time.Second
+	introAgain   = 500 * time.Millisecond // instead, with a device there was a good link with a moment ago
+	introMoment  = 30 * time.Second       // which is this long
 	introMost    = 10 * time.Minute
 	introRefused = 30 * time.Minute // after the server's policy said no
-	introStable  = 2 * time.Minute  // a link that lasted so long makes up for failures before it
-	introGood    = 10 * time.Second // a link that lasted so long is built again at once when it breaks
+	introGood    = 3 * time.Second  // a link that lasted so long makes up for failures before it, and is built again at once when it breaks
 	maxAttempts  = 1024
 )
 
@@ -99,9 +101,19 @@ func (k *core) considerIntroduction(bare jid.JID) {
 	if a != nil {
 		s.notBefore = a.notBefore
 	}
-	begin, wait := introduction(s, time.Now(), k.cfg.Times.IdleLink)
+	now := time.Now()
+	vain, ready := k.links.vain(d.jid)
+	if len(vain) > 0 && !k.links.linked(d.jid) { // the link through the relay has ended
+		if now.Before(ready) {
+			k.timers.set(&k.links.attempt(d.jid).retry, ready, func() { k.considerIntroduction(bare) })
+			return
+		}
+		s.linked = false
+	}
+	begin, wait := introduction(s, now, k.cfg.Times.IdleLink)
 	switch {
 	case begin:
+		k.cancel(vain)
 		k.begin(d, k.introduce.Connect)
 	case !wait.IsZero():
 		k.timers.set(&a.retry, wait, func() { k.considerIntroduction(bare) })
@@ -193,8 +205,14 @@ func (k *core) introductionEnded(r peer.Report) {
 	}
 	k.log.Info("no direct link", "peer", device.String(), "reason", r.Reason.String())
 	tie := r.Reason.Condition == peer.TieBreak // the other one's offer goes on
-	if !tie {
-		k.links.failed(device, time.Now(), r.Reason.String(), policyRefused(r.Reason.Err), k.links.relayed(device) && k.works(device))
+	policy := policyRefused(r.Reason.Err)
+	switch {
+	case tie:
+	case !policy && (!k.online() || k.conn.upAt.After(s.since)):
+		// What was said through the server did not get through, which says nothing about
+		// the path. It begins again with the next stream, once for each.
+	default:
+		k.links.failed(device, time.Now(), r.Reason.String(), policy, k.links.relayed(device) && k.works(device))
 	}
 	if !s.quiet {
 		k.emit(LinkChanged{LinkInfo: k.explained(LinkInfo{Peer: device, State: LinkDown, Since: s.since}, nil), Reason: r.Reason.String()})
@@ -254,7 +272,11 @@ func (l *links) failed(full jid.JID, now time.Time, reason string, policy, aroun
 		a.upgrades++
 		return
 	}
-	d := pause(a.fails, introFirst, introMost, jitter())
+	first := introFirst
+	if !a.good.IsZero() && now.Sub(a.good) < introMoment {
+		first = introAgain // what carried it a moment ago most likely will again
+	}
+	d := pause(a.fails, first, introMost, jitter())
 	if policy {
 		d = introRefused
 	}
@@ -266,16 +288,22 @@ func (l *links) failed(full jid.JID, now time.Time, reason string, policy, aroun
 // one that was not counts as a failure, so that a path that opens and breaks is not
 // tried all the time.
 func (l *links) lost(o *directLink, now time.Time, reason string) {
-	if now.Sub(o.since) < introGood {
-		l.failed(o.device, now, reason, false, false)
-		return
-	}
 	a := l.attempt(o.device)
-	if now.Sub(o.since) >= introStable {
-		a.fails = 0
+	switch {
+	case o.missed: // noted when it stopped answering
+	case o.good():
+		a.missed(now)
+	default:
+		l.failed(o.device, now, reason, false, false)
 	}
 	a.failedAt, a.reason = now, reason
 }
+
+// good reports whether a link has answered for a while.
+func (o *directLink) good() bool { return o.heard.Sub(o.since) >= introGood }
+
+// missed notes that a good link stopped working. It makes up for failures before it.
+func (a *attempt) missed(now time.Time) { a.fails, a.good = 0, now }
 
 // succeeded notes a link that came up.
 func (l *links) succeeded(full jid.JID, kind path.Kind) {

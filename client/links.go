@@ -38,6 +38,8 @@ type directLink struct {
 	addresses peer.Addresses
 	since     time.Time
 	used      time.Time // when it last carried a message
+	heard     time.Time // when the other end last answered
+	missed    bool      // it stopped answering after it had been good
 	idle      alarm
 	reason    string // why it ends, if that is known already
 	recent    recentReceipts
@@ -51,6 +53,7 @@ type session struct {
 	linked    bool           // there has been a link
 	opened    bool           // and a stream on it
 	quiet     bool           // beside a link that works: nothing is told unless it succeeds
+	around    bool           // around a relay that works, so that none is used in it
 }
 
 // chat is what is known of a conversation in this run.
@@ -120,6 +123,7 @@ func (k *core) introduced(r peer.Report) {
 	switch r.State {
 	case peer.Connecting:
 		s := &session{since: time.Now(), addresses: k.permissions.decide(device).Addresses, quiet: k.works(device)}
+		s.around = s.quiet && k.links.relayed(device)
 		k.links.sessions[r.Key] = s
 		if !s.quiet {
 			k.emit(LinkChanged{LinkInfo: LinkInfo{Peer: device, State: LinkConnecting, Since: s.since}})
@@ -237,6 +241,7 @@ func (k *core) directAcked(l *directLink, tag uint64) {
 		return
 	}
 	now := time.Now()
+	l.heard = now
 	k.paths.Do(now, l.device.Bare(), func(c *path.Chat) []path.Effect { return c.LinkAcked(now, l.id, tag) }, k.apply)
 }
 

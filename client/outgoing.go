@@ -187,7 +187,7 @@ func (k *core) apply(peer jid.JID, e path.Effect) {
 		k.later(func() { k.proveServer(k.urgent()) })
 	case path.Repair:
 		k.links.dirty = true
-		k.repair(e.Device)
+		k.repair(e.Link, e.Device)
 	case path.Drop:
 		k.dropLink(e.Link, e.Reason)
 	case path.Sent:

@@ -5,6 +5,7 @@ import (
 
 	"godwit/client/path"
 	"godwit/jid"
+	"godwit/peer"
 )
 
 // renewal is all that the decision depends on to build another link with a device
@@ -72,9 +73,20 @@ func (k *core) considerRenewal(full jid.JID) {
 	if a.renew {
 		r.sick, r.notBefore = true, later(r.notBefore, a.renewedAt.Add(renewPause))
 	}
+	vain, ready := k.links.vain(full)
+	if r.sick && len(vain) > 0 {
+		if now.Before(ready) {
+			k.timers.set(&a.look, ready, func() { k.considerRenewal(full) })
+			return
+		}
+		r.building = false
+	}
 	begin, wait := renewing(r, now, k.cfg.Times.IdleLink)
 	switch {
 	case begin:
+		if r.sick {
+			k.cancel(vain)
+		}
 		if a.renew {
 			a.renewedAt = now
 		}
@@ -86,7 +98,11 @@ func (k *core) considerRenewal(full jid.JID) {
 }
 
 // repair begins an introduction beside a link that is no longer trusted.
-func (k *core) repair(full jid.JID) {
+func (k *core) repair(id path.LinkID, full jid.JID) {
+	if l := k.links.open[id]; l != nil && l.good() {
+		l.missed = true
+		k.links.attempt(full).missed(time.Now())
+	}
 	k.later(func() { k.considerRenewal(full) })
 }
 
@@ -122,6 +138,35 @@ func (k *core) works(full jid.JID) bool {
 		}
 	}
 	return false
+}
+
+// aroundAge is how old an introduction around a relay has to be to be given up when the
+// relay fails: a younger one may be the other side's answer to that failure.
+const aroundAge = 1500 * time.Millisecond
+
+// vain are the introductions with a device that are under way if all of them are
+// attempts to get around a relay: they use none, so they are of no use when it fails.
+// ready is when they are old enough to be given up.
+func (l *links) vain(full jid.JID) (keys []peer.Key, ready time.Time) {
+	for key, s := range l.sessions {
+		switch {
+		case key.Peer != full || s.opened:
+		case !s.around:
+			return nil, time.Time{}
+		default:
+			keys, ready = append(keys, key), later(ready, s.since.Add(aroundAge))
+		}
+	}
+	return keys, ready
+}
+
+// cancel gives up introductions around a relay that has failed.
+func (k *core) cancel(vain []peer.Key) {
+	for _, key := range vain {
+		k.log.Info("the relay is gone; no longer trying to get around it", "peer", key.Peer.String())
+		delete(k.links.sessions, key)
+		_ = k.introduce.Cancel(key)
+	}
 }
 
 // linked reports whether there is a link with a device.

@@ -29,15 +29,19 @@ func TestReconnectsWithBackoffAndJitter(t *testing.T) {
 		s.mu.Unlock()
 		most := 2 * time.Minute
 		for i := 1; i < len(dials); i++ {
-			whole := min(time.Second<<(i-1), most)
-			if i > 20 {
-				whole = most
+			whole := most
+			if i < 20 {
+				whole = min(500*time.Millisecond<<max(0, i-2), most) // 500 ms from the second on
 			}
-			if d := dials[i].Sub(dials[i-1]); d < whole/2 || d > whole {
-				t.Errorf("pause %d was %v, want between %v and %v", i, d, whole/2, whole)
+			least := whole / 2
+			if i == 1 {
+				whole, least = 50*time.Millisecond, 0 // at once
+			}
+			if d := dials[i].Sub(dials[i-1]); d < least || d > whole {
+				t.Errorf("pause %d was %v, want between %v and %v", i, d, least, whole)
 			}
 		}
-		if len(dials) < 20 || len(dials) > 45 {
+		if len(dials) < 20 || len(dials) > 48 {
 			t.Errorf("%d attempts in half an hour", len(dials))
 		}
 		off := all[client.Offline](u)

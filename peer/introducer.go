@@ -214,6 +214,16 @@ func (i *Introducer) Forget() error {
 	})
 }
 
+// Cancel ends one introduction that has led to no link yet: for when another kind of
+// attempt is wanted in its place. One that has is left alone.
+func (i *Introducer) Cancel(key Key) error {
+	return i.do(func() {
+		if h := i.halves[key]; h == nil || len(h.links) == 0 {
+			i.perform(i.machine.Ended(key, jingle.Cancel))
+		}
+	})
+}
+
 // HandleIQ takes an IQ of the client's stream and reports whether it was for
 // the Introducer: requests with a <jingle/> payload and replies to its own.
 func (i *Introducer) HandleIQ(iq *stanza.Stanza) bool {

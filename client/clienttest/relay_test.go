@@ -178,3 +178,35 @@ func TestNeverMeansRelayOnly(t *testing.T) {
 		await(alice, "its end", func(e client.LinkChanged) bool { return e.State == client.LinkDown && e.Path == path.Direct })
 	})
 }
+
+// TestRelayDiesWhileAWayAroundItIsTried: an attempt to get around the relay uses none, and runs long where there is no other way. It must not
+// keep the next relayed link from being built when the relay dies.
+func TestRelayDiesWhileAWayAroundItIsTried(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, alice, bob := relayed(t)
+		n := 0
+		talk := func(d time.Duration) {
+			for range int(d / (100 * time.Millisecond)) {
+				alice.send(bob, fmt.Sprint("a", n), fmt.Sprint(n))
+				bob.send(alice, fmt.Sprint("b", n), fmt.Sprint(n))
+				n++
+				time.Sleep(100 * time.Millisecond)
+			}
+		}
+		for _, after := range []time.Duration{5 * time.Second, 12 * time.Second, 31 * time.Second} {
+			talk(after)
+			begun := time.Now()
+			w.air.forget()
+			talk(6 * time.Second)
+			back := alice.directSince(begun)
+			if len(back) == 0 || back[0] > 2*time.Second {
+				t.Errorf("%v after it came up the relay died; the next carried after %v", after, back)
+			}
+		}
+		time.Sleep(2 * time.Minute)
+		synctest.Wait()
+		if got := bob.messages(alice.jid); len(got) != n+1 {
+			t.Errorf("bob was told %d messages of %d", len(got), n+1)
+		}
+	})
+}

@@ -44,7 +44,8 @@ type Chat struct {
 	holdNext  time.Time
 	holdFails int
 	returned  time.Time    // last return from doubling up
-	lost      [2]time.Time // when a carrying link was lost last, and before that
+	carriedAt time.Time    // when the carrier took over
+	lost      [2]time.Time // when a carrying link was lost young last, and before that
 	barUntil  time.Time    // no link may carry before
 }
 
@@ -203,7 +204,7 @@ func (c *Chat) LinkAcked(now time.Time, id LinkID, tag uint64) []Effect {
 		c.learn(l.Device, f.seq)
 	}
 	if ok && l.trust != trusted && l.proven(now, &c.cfg) {
-		l.trust, l.since, l.repaired = trusted, now, false
+		l.trusts(now, &c.cfg)
 	}
 	return c.step(now)
 }

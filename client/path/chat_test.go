@@ -137,6 +137,49 @@ func TestTrustLapses(t *testing.T) {
 	s.want(s.chat.Add(s.now, "m4", ""), "m4>link1, probe link1")
 }
 
+// TestLinksLostAfterTheyWereGoodDoNotHaveToWait: three breaks within half a minute, each of a link that had carried for a while, say
+// nothing about the next.
+func TestLinksLostAfterTheyWereGoodDoNotHaveToWait(t *testing.T) {
+	s := begin(t)
+	for n := LinkID(1); n < 9; n++ {
+		s.direct(n, phone) // it carries at once
+		s.pass(4 * time.Second)
+		s.chat.LinkAcked(s.now, n, 0)
+		s.want(s.chat.LinkDown(s.now, n), "[server]")
+	}
+}
+
+// TestBrokenLinkThatMendsIsNotShaky: silence far longer than loss explains, on a link that was good, is a break. When that is mended the link
+// has no record, so that a second break within half a minute does not keep it out; lost trust of a moment does.
+func TestBrokenLinkThatMendsIsNotShaky(t *testing.T) {
+	for _, tt := range []struct {
+		why        string
+		good, gone time.Duration
+		lapses     int
+	}{
+		{"good, then broken", 4 * time.Second, 3 * time.Second, 0},
+		{"good, then late", 4 * time.Second, 2500 * time.Millisecond, 1},
+		{"young, then broken", 2 * time.Second, 3 * time.Second, 1},
+	} {
+		s := begin(t)
+		s.direct(1, phone)
+		for until := s.now.Add(tt.good); s.now.Before(until); {
+			s.pass(time.Second)
+			s.chat.Suspect(s.now)
+			s.chat.LinkAcked(s.now, 1, 0)
+		}
+		s.chat.Suspect(s.now)
+		s.pass(tt.gone)
+		if l := s.chat.find(1); l.trust != lapsed {
+			t.Fatalf("%s: trust is %v", tt.why, l.trust)
+		}
+		s.chat.LinkAcked(s.now, 1, 0)
+		if l := s.chat.find(1); l.trust != trusted || l.lapses != tt.lapses {
+			t.Errorf("%s: trust %v, %d lapses; want %d", tt.why, l.trust, l.lapses, tt.lapses)
+		}
+	}
+}
+
 func TestLinkThatKeepsLosingTrustStaysDoubled(t *testing.T) {
 	s := begin(t)
 	s.direct(1, phone)

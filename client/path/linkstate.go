@@ -26,7 +26,8 @@ type lnk struct {
 	spareAt  time.Time // since when a newer link to the same device does its work; zero: not so
 	repaired bool      // Repair was asked for this lapse
 	doubted  bool      // Doubt was told since the last answer
-	lapses   int       // how often trust was lost
+	lapses   int       // how often trust was lost since it was last good
+	silent   time.Time // when the other end had last answered before trust was lost
 }
 
 // flight is one message under way on a link.
@@ -125,6 +126,24 @@ func (l *lnk) answer(now time.Time, tag uint64) (acked []flight, ok bool) {
 	l.wantAck = len(l.unacked) > 0
 	return acked, true
 }
+
+// lapse lets trust go.
+func (l *lnk) lapse() {
+	l.trust, l.silent = lapsed, l.proofAt
+	l.lapses++
+}
+
+// trusts lets trust come, or come back. A link that had been good and then said nothing at all for longer than loss explains was
+// broken and mended, which is not its fault.
+func (l *lnk) trusts(now time.Time, cfg *Config) {
+	if l.trust == lapsed && l.silent.Sub(l.since) >= cfg.Young && now.Sub(l.silent) >= brokenAfter*l.patience(cfg) {
+		l.lapses = 0
+	}
+	l.trust, l.since, l.repaired = trusted, now, false
+}
+
+// brokenAfter is after how many times its patience a silent link is taken for broken.
+const brokenAfter = 3
 
 // proven reports whether nothing under way is overdue, so that a fresh answer restores trust.
 func (l *lnk) proven(now time.Time, cfg *Config) bool {

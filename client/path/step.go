@@ -26,8 +26,7 @@ func (c *Chat) judge(now time.Time) {
 			c.emit(Effect{Action: Doubt, Link: l.ID, Device: l.Device, Via: l.Kind})
 		}
 		if at := l.lapseAt(&c.cfg); l.trust == trusted && !at.IsZero() && !now.Before(at) {
-			l.trust = lapsed
-			l.lapses++
+			l.lapse()
 		}
 		if l.trust == lapsed && !l.repaired {
 			l.repaired = true
@@ -74,10 +73,13 @@ func (c *Chat) forget(l *lnk, now time.Time) {
 		}
 	}
 	if c.carrier == l {
-		if before := c.lost[1]; !before.IsZero() && now.Sub(before) < c.cfg.Steady {
-			c.barUntil = now.Add(c.cfg.Steady)
+		if l.proofAt.Sub(c.carriedAt) < c.cfg.Young {
+			if before := c.lost[1]; !before.IsZero() && now.Sub(before) < c.cfg.Steady {
+				c.barUntil = now.Add(c.cfg.Steady)
+			}
+			c.lost = [2]time.Time{now, c.lost[0]}
 		}
-		c.carrier, c.lost = nil, [2]time.Time{now, c.lost[0]}
+		c.carrier = nil
 		if c.mode == DoubledUp {
 			c.mode = ViaServer
 		} else {
@@ -169,6 +171,9 @@ func (c *Chat) choose(now time.Time) {
 		if c.mode == DoubledUp || c.carrier != nil && carrier != nil && c.carrier.Kind == Relay && carrier.Kind == Direct {
 			c.returned = now
 		}
+	}
+	if carrier != c.carrier {
+		c.carriedAt = now
 	}
 	c.mode, c.carrier, c.told = v.mode, carrier, true
 	e := Effect{Action: Changed, Mode: v.mode, Reason: v.reason}

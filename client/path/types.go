@@ -119,8 +119,11 @@ type Config struct {
 	// Hold is the longest new messages wait at a change from one working path to another. Default 300 ms.
 	Hold time.Duration
 	// Steady is the shortest time between two returns to a link that keeps losing trust, and the time within which three
-	// carrying links lost are too many. Default 30 s.
+	// carrying links lost young are too many. Default 30 s.
 	Steady time.Duration
+	// Young is the age up to which a link, or its trust, counts as short-lived when it is lost. What lasted longer was good: it
+	// was broken, and what comes after it has a clean record. Default 3 s.
+	Young time.Duration
 	// ServerStall is how long a message may stay unacknowledged by the server, while a trusted link is at hand, before the
 	// server path counts as dead for the chat. Default 2 s.
 	ServerStall time.Duration
@@ -144,6 +147,7 @@ func (c Config) withDefaults() Config {
 	set(&c.Dead, 10*time.Second)
 	set(&c.Hold, 300*time.Millisecond)
 	set(&c.Steady, 30*time.Second)
+	set(&c.Young, 3*time.Second)
 	set(&c.ServerStall, 2*time.Second)
 	set(&c.ReceiptStall, 10*time.Second)
 	set(&c.Linger, 5*time.Second)

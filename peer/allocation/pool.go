@@ -44,12 +44,14 @@ var (
 
 // Timings of a Pool.
 const (
-	DefaultIdle     = 3 * time.Minute
-	ladderTimeout   = 10 * time.Second
-	resolveTimeout  = 2 * time.Second
-	addressTimeout  = 2500 * time.Millisecond // for one address, if there is another
-	failurePause    = 5 * time.Second         // after nothing worked
-	trustedQuiet    = 5 * time.Second         // silence after which one looks whether it is there
+	DefaultIdle    = 3 * time.Minute
+	ladderTimeout  = 10 * time.Second
+	resolveTimeout = 2 * time.Second
+	addressTimeout = 2500 * time.Millisecond // for one address, if there is another
+	failurePause   = 5 * time.Second         // after nothing worked
+	// trustedQuiet is a silence after which one looks whether it is there. Whoever asks for
+	// a relay often does because a path died, and the relay may have died with it.
+	trustedQuiet    = 500 * time.Millisecond
 	verifyTimeout   = 1500 * time.Millisecond
 	maxServers      = 6
 	stepUDP         = 100 * time.Millisecond

@@ -365,6 +365,7 @@ func expectRelay(ours, theirs reach.Reach) bool {
 
 func (s *session) fail(err error) {
 	if !s.isClosed() {
+		s.transport.log.Debug("peer/quic: no link", "peer", s.params.Peer, "after", time.Since(s.made), "error", err)
 		s.params.Events.Failed(err)
 	}
 }
