@@ -7,7 +7,7 @@ import (
 )
 
 // sideBySide is how many tests may wait for their networks at once. They mostly wait; what loads the machine bounds itself further.
-const sideBySide = "8"
+const sideBySide = "10"
 
 func TestMain(m *testing.M) {
 	flag.Parse()
