@@ -103,8 +103,7 @@ func (c *Chat) prune(now time.Time) {
 	for _, m := range c.win.list {
 		if !m.settled && m.seq <= anywhere && !now.Before(m.serverAt.Add(c.cfg.Linger)) && !c.onLink(m) {
 			// A later one has arrived where this one must have arrived before: its own receipt was lost.
-			c.reportSent(m, Server)
-			c.settle(m, now)
+			c.deliver(m, Server, now)
 		}
 		if !m.settled || (m.seq > known && now.Before(m.settledAt.Add(c.cfg.Linger))) {
 			break
