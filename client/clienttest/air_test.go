@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
@@ -30,9 +31,12 @@ type air struct {
 	asked  int           // halves made: somebody's addresses would have been told
 	delay  time.Duration // if set, links are cables
 	cables []*cable
-	relay  bool             // what comes up goes through a relay, if anybody may use one
-	shown  []peer.Addresses // what each half was allowed to tell
-	pairs  [][2]*airSession // that have a link
+	// weather is that of the cables; see cable.
+	weather func() time.Duration
+	relay   bool             // what comes up goes through a relay, if anybody may use one
+	shown   []peer.Addresses // what each half was allowed to tell
+	waiting []waiting        // without a way so far
+	pairs   [][2]*airSession // that have a link
 }
 
 func newAir() *air { return &air{offers: map[string]*airSession{}, links: map[*airPipe]bool{}} }
@@ -44,11 +48,14 @@ type airTransport struct{ air *air }
 func (t *airTransport) Namespace() string { return nsAir }
 
 type airSession struct {
-	air    *air
-	params peer.Params
-	local  xmlstream.Node
-	ready  func()    // tells of the link that waits for the answer; under air.mu
-	link   link.Link // under air.mu
+	air      *air
+	params   peer.Params
+	local    xmlstream.Node
+	ready    func()    // tells of the link that waits for the answer; under air.mu
+	link     link.Link // under air.mu
+	cable    *cable    // under air.mu; of the link, if links are cables
+	closed   bool      // under air.mu
+	answered bool      // the answer has come; under air.mu
 }
 
 func (t *airTransport) Offer(p peer.Params) (peer.Session, error) {
@@ -72,29 +79,50 @@ func (t *airTransport) Answer(p peer.Params, remote xmlstream.Node) (peer.Sessio
 	if other == nil {
 		return nil, fmt.Errorf("no such offer")
 	}
-	mine, theirs := p.Addresses, other.params.Addresses
+	if !a.connect(other, s) {
+		a.waiting = append(a.waiting, waiting{[2]*airSession{other, s}, time.Now()}) // their checks go unanswered
+	}
+	return s, nil
+}
+
+// connect joins two halves, if there is a way between them; with mu held.
+func (a *air) connect(other, s *airSession) bool {
+	mine, theirs := s.params.Addresses, other.params.Addresses
 	relayed := a.relay || !mine.Reflexive || !theirs.Reflexive
 	if a.shut || relayed && !mine.Relay && !theirs.Relay {
-		return s, nil // the checks will go unanswered
+		return false
 	}
 	way := peer.Path{Transport: nsAir, LocalKind: "host", RemoteKind: "host"}
 	if relayed {
 		way = peer.Path{Transport: nsAir, LocalKind: "relay", RemoteKind: "relay", Relayed: true, Relay: airRelay, RelayProtocol: "udp"}
 	}
 	a.pairs = append(a.pairs, [2]*airSession{other, s})
-	l1, l2 := a.join(other, s)
+	l1, l2 := a.join(other, s, relayed)
 	other.link, other.ready = l1, func() { other.params.Events.Connected(l1, way) } // once the answer is there
+	if other.answered {
+		go other.ready()
+	}
 	s.link = l2
-	go p.Events.Connected(l2, way)
-	return s, nil
+	go s.params.Events.Connected(l2, way)
+	return true
 }
+
+// waiting are two halves whose checks go on for a while.
+type waiting struct {
+	pair  [2]*airSession
+	since time.Time
+}
+
+// patience is for how long checks go on.
+const patience = 10 * time.Second
 
 // airRelay is the relay of this world.
 var airRelay = netip.MustParseAddrPort("203.0.113.9:3478")
 
 // join makes a link between two halves; with mu held.
-func (a *air) join(other, s *airSession) (l1, l2 link.Link) {
-	x, y := a.pair()
+func (a *air) join(other, s *airSession, relayed bool) (l1, l2 link.Link) {
+	x, y, c := a.pair(relayed)
+	other.cable, s.cable = c, c
 	one, two := &airPipe{Conn: x, air: a, to: other.params.Peer}, &airPipe{Conn: y, air: a, to: s.params.Peer}
 	a.links[one], a.links[two] = true, true
 	a.made++
@@ -115,7 +143,7 @@ func (a *air) upgrade(move bool) {
 			go p[1].params.Events.Moved(p[1].link, way)
 			continue
 		}
-		l1, l2 := a.join(p[0], p[1])
+		l1, l2 := a.join(p[0], p[1], false)
 		go p[0].params.Events.Connected(l1, way)
 		go p[1].params.Events.Connected(l2, way)
 	}
@@ -129,13 +157,66 @@ func (a *air) set(relay bool) {
 }
 
 // pair makes the two ends of a link; with mu held.
-func (a *air) pair() (net.Conn, net.Conn) {
+func (a *air) pair(relayed bool) (net.Conn, net.Conn, *cable) {
 	if a.delay == 0 {
-		return net.Pipe()
+		x, y := net.Pipe()
+		return x, y, nil
 	}
-	x, y, c := lay(a.delay)
+	x, y, c := lay(a.delay, a.weather)
+	c.relayed = relayed
 	a.cables = append(a.cables, c)
-	return x, y
+	return x, y, c
+}
+
+// improve finds a direct path within the session that goes through a relay now, as
+// upgrade does, if there is one that lives.
+func (a *air) improve(move bool) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	way := peer.Path{Transport: nsAir, LocalKind: "srflx", RemoteKind: "srflx"}
+	for _, p := range slices.Backward(a.pairs) {
+		c := p[0].cable
+		if p[0].closed || p[1].closed || c == nil || c.silent() || !c.relayed {
+			continue
+		}
+		if move {
+			c.relayed = false
+			go p[0].params.Events.Moved(p[0].link, way)
+			go p[1].params.Events.Moved(p[1].link, way)
+			return true
+		}
+		l1, l2 := a.join(p[0], p[1], false)
+		go p[0].params.Events.Connected(l1, way)
+		go p[1].params.Events.Connected(l2, way)
+		return true
+	}
+	return false
+}
+
+// each does something to every link of one kind.
+func (a *air) each(relayed bool, f func(*cable)) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, c := range a.cables {
+		if c.relayed == relayed {
+			f(c)
+		}
+	}
+}
+
+// state lets new links come up directly, through a relay, or not at all.
+func (a *air) state(shut, relay bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.shut, a.relay = shut, relay
+	left := a.waiting
+	a.waiting = nil
+	for _, x := range left {
+		if x.pair[0].closed || x.pair[1].closed || time.Since(x.since) > patience || a.connect(x.pair[0], x.pair[1]) {
+			continue
+		}
+		a.waiting = append(a.waiting, x)
+	}
 }
 
 // forget silences every link there is, for good and without a word. New ones work.
@@ -154,6 +235,7 @@ func (s *airSession) Info(xmlstream.Node) error { return nil }
 func (s *airSession) Remote(xmlstream.Node) error {
 	s.air.mu.Lock()
 	defer s.air.mu.Unlock()
+	s.answered = true
 	if s.ready != nil {
 		go s.ready()
 	}
@@ -163,6 +245,7 @@ func (s *airSession) Remote(xmlstream.Node) error {
 func (s *airSession) Close() {
 	s.air.mu.Lock()
 	l := s.link
+	s.closed = true
 	s.air.mu.Unlock()
 	if l != nil {
 		l.Abort()
