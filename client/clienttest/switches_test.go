@@ -28,9 +28,17 @@ const (
 	slow      = time.Second           // while the path that is wanted is waited for
 	settling  = 45 * time.Second      // to wait for the path that is wanted
 	giveUp    = 3 * time.Minute       // for a message to arrive after a break
-	perPair   = 25                    // switches of a pair in one round
 	pairCount = 4
+	enough    = 4 * time.Minute // of real time, unless a number of switches is asked for
 )
+
+// perPair is how many switches of a pair make a round.
+func perPair() int {
+	if racing || testing.Short() {
+		return 5
+	}
+	return 25
+}
 
 // tally is what a run counts.
 type tally struct {
@@ -134,15 +142,19 @@ func setting(name string, value int) int {
 // come back, processes that are killed. A switch is a break of a path that carried
 // messages in that moment. Nothing may be lost, doubled or out of order.
 //
-// GODWIT_SWITCHES is how many, GODWIT_SEED which schedule to begin with: round i of a
+// GODWIT_SWITCHES is how many (1,000; 100 with -short or the race detector; on a machine
+// that is too slow for them as many as fit into some minutes), GODWIT_SEED which schedule to begin with: round i of a
 // run has the seed GODWIT_SEED+i. The schedule of breaks is the same for a seed; what
 // goroutines make of it is not.
 func TestForcedSwitches(t *testing.T) {
 	want := 1000
-	if testing.Short() {
+	if racing || testing.Short() {
 		want = 100
 	}
-	want = setting("GODWIT_SWITCHES", want)
+	limit := enough
+	if os.Getenv("GODWIT_SWITCHES") != "" {
+		want, limit = setting("GODWIT_SWITCHES", want), 24*time.Hour
+	}
 	seed := uint64(setting("GODWIT_SEED", 1))
 	c := newTally()
 	begun := time.Now()
@@ -151,6 +163,10 @@ func TestForcedSwitches(t *testing.T) {
 		t.Logf("by kind of break:%s", c.byKind())
 	}()
 	for round := uint64(0); c.switches < want && !t.Failed(); round++ {
+		if time.Since(begun) > limit {
+			t.Logf("%d switches of %d: the machine is too busy for more", c.switches, want)
+			break
+		}
 		synctest.Test(t, func(t *testing.T) {
 			since := time.Now()
 			switchingRound(t, seed+round, c)
@@ -225,7 +241,7 @@ func switchingRound(t *testing.T, seed uint64, c *tally) {
 
 // run is the talk of a pair with its breaks.
 func (q *pair) run(t *testing.T, c *tally) {
-	for done := 0; done < perPair && !t.Failed(); {
+	for done := 0; done < perPair() && !t.Failed(); {
 		q.want(sky(q.r.IntN(3)), c)
 		for range q.calm() {
 			q.talk(beat)
