@@ -130,7 +130,7 @@ func netlab(r *run) error {
 	if r.ci || r.chosen {
 		env = append(env, "GODWIT_LAB=full")
 	}
-	return r.goTest(env, append([]string{"-count=1", "-p=1", "-timeout=30m"}, labs...)...)
+	return r.goTest(env, append([]string{"-count=1", "-p=1", "-timeout=50m"}, labs...)...)
 }
 
 // labs are the packages that build networks.
