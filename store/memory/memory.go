@@ -27,6 +27,7 @@ type Store struct {
 	inbox    []store.InboxEntry // in order of id
 	seen     map[jid.JID]store.Seen
 	secrets  map[string][]byte
+	uploads  map[string]store.Upload
 	last     int64 // id
 
 	queue   []pending
@@ -44,6 +45,7 @@ func New() *Store {
 	s := &Store{
 		accounts: make(map[jid.JID]store.Account), rosters: make(map[jid.JID]*roster), origins: make(map[originKey]int64),
 		prefs: make(map[jid.JID]store.ArchivePrefs), seen: make(map[jid.JID]store.Seen), secrets: make(map[string][]byte),
+		uploads: make(map[string]store.Upload),
 	}
 	s.idle = sync.NewCond(&s.mu)
 	return s
@@ -178,6 +180,7 @@ func (a accounts) Remove(ctx context.Context, account jid.JID) error {
 	if r := s.rosters[account]; r != nil {
 		*r = roster{version: r.version, gone: true}
 	}
+	s.expireUploads(account)
 	s.dropArchive(func(e *store.ArchiveEntry) bool { return e.Owner == account })
 	s.inbox = slices.DeleteFunc(s.inbox, func(e store.InboxEntry) bool { return e.Owner == account })
 	if !ok {

@@ -93,6 +93,7 @@ var belongings = []string{
 	`DELETE FROM inbox WHERE owner = ?`,
 	`DELETE FROM seen WHERE owner = ?`,
 	`DELETE FROM inbox_size WHERE owner = ?`,
+	`UPDATE upload SET expires = 0 WHERE owner = ?`, // whoever keeps the bytes removes them, and then the record
 }
 
 func (a accounts) Remove(ctx context.Context, account jid.JID) error {

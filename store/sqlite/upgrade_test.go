@@ -4,12 +4,15 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -29,6 +32,10 @@ import (
 // once and commit the new sample. Samples of released versions are never made again.
 var update = flag.Bool("update", false, "write the sample of the newest schema version")
 
+// released is the newest schema version that a release has; there is a sample of it and of each before. Newer ones have one if they are
+// there.
+const released = 1
+
 const samples = "testdata/schema-%04d.db.gz"
 
 var (
@@ -41,13 +48,17 @@ func TestUpgrade(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	newest := len(dir)
+	newest, _ := strconv.Atoi(strings.SplitN(dir[len(dir)-1].Name(), "_", 2)[0])
 	if *update {
 		writeSample(t, fmt.Sprintf(samples, newest))
 	}
 	for version := 1; version <= newest; version++ {
 		t.Run(fmt.Sprintf("from schema %d", version), func(t *testing.T) {
-			path := unpack(t, fmt.Sprintf(samples, version))
+			sample := fmt.Sprintf(samples, version)
+			if _, err := os.Stat(sample); version > released && errors.Is(err, os.ErrNotExist) {
+				t.Skip("not released: no sample")
+			}
+			path := unpack(t, sample)
 			s := open(t, path)
 			checkSample(t, s)
 			if err := s.Close(); err != nil {

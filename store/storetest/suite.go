@@ -18,6 +18,7 @@ type Stores struct {
 	Inbox    store.Inbox
 	LastSeen store.LastSeen
 	Secrets  store.Secrets
+	Uploads  store.Uploads
 	Commits  store.Committer
 	// Close ends it. The suite calls it once.
 	Close func() error
@@ -34,7 +35,7 @@ func Run(t *testing.T, open func(t *testing.T) Stores) {
 		tests map[string]func(*testing.T, Stores)
 	}{
 		{"accounts", accountTests}, {"roster", rosterTests}, {"archive", archiveTests}, {"prefs", prefsTests},
-		{"inbox", inboxTests}, {"commit", commitTests}, {"seen", seenTests}, {"secrets", secretTests}, {"lasting", lastingTests},
+		{"inbox", inboxTests}, {"commit", commitTests}, {"seen", seenTests}, {"uploads", uploadTests}, {"secrets", secretTests}, {"lasting", lastingTests},
 	} {
 		for name, test := range group.tests {
 			t.Run(group.name+"/"+name, func(t *testing.T) {

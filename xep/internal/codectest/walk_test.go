@@ -33,6 +33,7 @@ import (
 	"godwit/xep/session"
 	"godwit/xep/sm"
 	"godwit/xep/stanzaid"
+	"godwit/xep/upload"
 	"godwit/xep/version"
 	"godwit/xmlstream"
 )
@@ -83,6 +84,8 @@ var parsers = map[string]codectest.Parser{
 	"sm":                codectest.Of(sm.Parse),
 	"stanzaid.Origin":   codectest.Of(stanzaid.ParseOrigin),
 	"stanzaid.Stanza":   codectest.Of(stanzaid.ParseStanza),
+	"upload.Request":    codectest.Of(upload.ParseRequest),
+	"upload.Slot":       codectest.Of(upload.ParseSlot),
 	"version":           codectest.Of(version.Parse),
 }
 
@@ -98,6 +101,8 @@ const (
 
 // seeds has one of each element, so that mutation begins within every codec.
 var seeds = []string{
+	`<request xmlns='urn:xmpp:http:upload:0' content-type='image/png' filename='a.png' size='12'/>`,
+	`<slot xmlns='urn:xmpp:http:upload:0'><put url='https://u.example/a'><header name='Cookie'>a=b</header></put><get url='https://u.example/a'/></slot>`,
 	`<query xmlns='urn:xmpp:mam:2' queryid='q' node='n'>` + form + set + `<flip-page/></query>`,
 	`<result xmlns='urn:xmpp:mam:2' queryid='q' id='1'>` + forwarded + `</result>`,
 	`<fin xmlns='urn:xmpp:mam:2' complete='true' stable='false'><set xmlns='http://jabber.org/protocol/rsm'><first index='0'>1</first><last>9</last><count>9</count></set></fin>`,
