@@ -36,10 +36,11 @@ var rooms = []room{
 
 	{pattern: "link", floor: wires, why: "the contract of every wire; it knows no wire"},
 	{pattern: "link/bytestream", floor: wires, beside: []string{"link"}, why: "stanzas over an ordered stream of bytes, for the wires that have one"},
-	{pattern: "link/*", floor: wires, beside: []string{"link", "link/bytestream", "udpmux"}, why: "one wire; it knows no other wire"},
+	{pattern: "link/framing", floor: wires, beside: []string{"link"}, why: "stanzas in messages, for the wires that carry those; runs in browsers too"},
+	{pattern: "link/*", floor: wires, beside: []string{"link", "link/bytestream", "link/framing", "udpmux"}, why: "one wire; it knows no other wire"},
 	{pattern: "stream", floor: wires, beside: []string{"link"}, why: "from link to session, whatever the wire"},
 	{pattern: "peer", floor: wires, beside: []string{"link"}, why: "introductions; how a path is made comes in from below peer"},
-	{pattern: "peer/...", floor: wires, beside: []string{"peer", "peer/allocation", "peer/guess", "peer/ice", "link", "link/bytestream", "udpmux"}, why: "one kind of direct path"},
+	{pattern: "peer/...", floor: wires, beside: []string{"peer", "peer/allocation", "peer/guess", "peer/ice", "link", "link/bytestream", "link/framing", "udpmux"}, why: "one kind of direct path"},
 	{pattern: "peer/allocation", floor: wires, beside: []string{"udpmux"}, why: "an address on a TURN server as one more socket; knows no introduction"},
 	{pattern: "peer/ice", floor: wires, only: []string{"xep/icetransport"}, why: "pure: which checks to send and what they show; knows no socket"},
 	{pattern: "peer/guess", floor: wires, beside: []string{"udpmux"}, why: "guesses the port of a symmetric NAT; knows no introduction"},
@@ -180,7 +181,7 @@ var browser = struct {
 	forbid []string
 	why    string
 }{
-	[]string{"client", "client/outbox", "client/path", "client/cache", "client/cache/memory"},
+	[]string{"client", "client/outbox", "client/path", "client/cache", "client/cache/memory", "link/framing"},
 	[]string{"net", "net/http/...", "crypto/tls", "crypto/x509", "github.com/pion/...", "google.golang.org/protobuf/...", "github.com/quic-go/...",
 		"modernc.org/...", "database/sql/...", "text/template", "html/template", "encoding/xml", "os/exec"},
 	"the browser has its own network, cryptography and database, and every megabyte is waited for",

@@ -11,6 +11,7 @@ import (
 
 	"godwit/link"
 	"godwit/link/bytestream"
+	"godwit/link/framing"
 	"godwit/peer"
 	"godwit/xmlstream"
 )
@@ -169,7 +170,7 @@ func (l *directLink) Read() (link.Frame, error) {
 		l.failed = &xmlstream.Error{Condition: xmlstream.PolicyViolation, Detail: "more than a stream may hold"}
 		return link.Frame{}, l.failed
 	}
-	frame, err := parseFrame(message, l.limits, l.inside)
+	frame, err := framing.Parse(message, l.limits, l.inside)
 	if err != nil {
 		l.failed = err // this end may still speak
 		return link.Frame{}, err
@@ -205,8 +206,8 @@ func (l *directLink) receive() ([]byte, error) {
 	}
 	l.lastHeard.Store(time.Now().UnixNano())
 	l.in.Add(uint64(n))
-	if n < 2*len(closing) {
-		if frame, err := parseFrame(buffer[:n], xmlstream.DefaultLimits(), true); err == nil && frame.Kind == link.Close {
+	if n < 2*len(framing.Closing) {
+		if frame, err := framing.Parse(buffer[:n], xmlstream.DefaultLimits(), true); err == nil && frame.Kind == link.Close {
 			l.heardEnd()
 		}
 	}

@@ -3,7 +3,6 @@ package datachannel
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"net/netip"
@@ -553,36 +552,4 @@ func TestTheWholeIntroduction(t *testing.T) {
 			t.Fatal("the session lives on")
 		}
 	}
-}
-
-func FuzzFrame(f *testing.F) {
-	for _, text := range []string{closing, string(appendOpen(link.Header{To: "b", From: "a", ID: "1", Version: "1.0", Lang: "en"})),
-		"<message xmlns='jabber:client'><body>x</body></message>", "<a></b>", "<?xml version='1.0'?>" + closing} {
-		f.Add([]byte(text), true)
-		f.Add([]byte(text), false)
-	}
-	f.Fuzz(func(t *testing.T, message []byte, inside bool) {
-		frame, err := parseFrame(message, xmlstream.PreAuthLimits(), inside)
-		if err != nil {
-			var bad *xmlstream.Error
-			if !errors.As(err, &bad) {
-				t.Fatalf("an error that names no condition: %v", err)
-			}
-			return
-		}
-		switch frame.Kind {
-		case link.Open:
-			again, err := parseFrame(appendOpen(frame.Header), xmlstream.DefaultLimits(), false)
-			if inside || err != nil || again.Header != frame.Header {
-				t.Fatalf("%+v became %+v, %v", frame.Header, again.Header, err)
-			}
-		case link.Element:
-			if !inside {
-				t.Fatal("an element before the stream began")
-			}
-		case link.Close:
-		default:
-			t.Fatal(fmt.Sprint(frame.Kind))
-		}
-	})
 }

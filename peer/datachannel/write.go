@@ -6,13 +6,14 @@ import (
 	"time"
 
 	"godwit/link"
+	"godwit/link/framing"
 )
 
 // Open implements link.Link.
 func (l *directLink) Open(h link.Header) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if err := l.enqueue(appendOpen(h)); err != nil {
+	if err := l.enqueue(framing.AppendOpen(make([]byte, 0, 256), h)); err != nil {
 		return err
 	}
 	l.opened = true
@@ -177,7 +178,7 @@ func (l *directLink) Close(final []byte) error {
 		l.push(append([]byte(nil), final...))
 	}
 	if l.opened {
-		l.push([]byte(closing))
+		l.push([]byte(framing.Closing))
 	}
 	if !l.flushing { // nothing was ever said
 		l.flushing = true
