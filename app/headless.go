@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"godwit/client"
 	"godwit/client/path"
@@ -46,7 +47,7 @@ A client that runs tells other invocations which way its chats go, both networks
   $ godwit headless alice@localhost links --json bob@localhost
   $ godwit headless alice@localhost links --lang zh-CN
 
-Commands: send, sendfile, acceptfile, subscribe, accept, unsubscribe, presence, roster, history, links, network, quit.`
+Commands: ` + strings.Join(headless.Commands(), ", ") + "."
 }
 
 // Run implements the command.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"godwit/client/cache"
+	"godwit/client/outbox"
 	"godwit/client/path"
 	"godwit/jid"
 	"godwit/stanza"
@@ -151,6 +152,9 @@ func (c *Client) Send(ctx context.Context, m Outgoing) (id string, err error) {
 	}
 	return id, nil
 }
+
+// NewID makes an id for a message that nobody can guess.
+func NewID() string { return outbox.NewID() }
 
 // Post is Send without waiting. Messages posted one after another by one goroutine
 // keep that order. done is told the outcome once, on the client's goroutine: it must

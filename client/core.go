@@ -52,6 +52,7 @@ type core struct {
 	activity  time.Time // when the user last did something
 	introduce *peer.Introducer
 	services  alarm         // when credentials of relays are asked for again
+	refusal   string        // condition of the error being dealt with
 	session   uint64        // counts sessions that were not resumed
 	lastFull  jid.JID       // of the session there is, or was last
 	onAddress func(jid.JID) // told when it changes

@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"time"
 
+	"godwit/client/cache"
 	"godwit/client/path"
 	"godwit/jid"
 	"godwit/link"
@@ -14,7 +15,7 @@ import (
 
 // Event is something the application may want to show. The types are Online,
 // Offline, RosterLoaded, ContactChanged, PresenceChanged, SubscriptionAsked,
-// Sent, Delivered, Failed, Message, ChatState, LinkChanged, RouteChanged and
+// Queued, Sent, Delivered, Failed, Message, ChatState, LinkChanged, RouteChanged and
 // Problem. Later versions may add more.
 type Event interface{ event() }
 
@@ -74,6 +75,10 @@ type SubscriptionAsked struct {
 	Status string  // their words
 }
 
+// Queued tells that a message of the user, sent on this device, is durable in the
+// outbox and in the history.
+type Queued struct{ Message }
+
 // Sent tells that a path has taken responsibility for a message: the server, or
 // the peer's client itself.
 type Sent struct {
@@ -94,6 +99,8 @@ type Failed struct {
 	ID     string
 	To     jid.JID // bare
 	Reason string
+	// Code is the condition of the stanza error (RFC 6120 §8.3.3), if there was one.
+	Code string
 }
 
 // Message is a message that arrived, or that another device of the user sent. It
@@ -112,6 +119,10 @@ type Message struct {
 	Time time.Time
 	// Late: it comes from the archive or was delivered with delay.
 	Late bool
+	// State is how far it has come.
+	State cache.State
+	// Place is where it stands in the history.
+	Place cache.Cursor
 }
 
 // ChatState tells what the other side does in a chat (XEP-0085).
@@ -191,6 +202,7 @@ func (RosterLoaded) event()      {}
 func (ContactChanged) event()    {}
 func (PresenceChanged) event()   {}
 func (SubscriptionAsked) event() {}
+func (Queued) event()            {}
 func (Sent) event()              {}
 func (Delivered) event()         {}
 func (Failed) event()            {}

@@ -176,7 +176,9 @@ func (k *core) keep(r received, t *ticket) {
 			k.deposits.queued(k)
 		}
 		if res.Added[0].New {
-			k.emit(r.event())
+			e := r.event()
+			e.State, e.Place = b.Add[0].State, cache.Cursor{Time: cache.Stamp(b.Add[0].Time), ID: res.Added[0].ID}
+			k.emit(e)
 		}
 		t.done()
 		k.confirm(&r)
@@ -237,6 +239,8 @@ func (k *core) bounced(s *stanza.Stanza) {
 		return
 	}
 	reason := s.Err().Condition
+	k.refusal = reason
+	defer func() { k.refusal = "" }()
 	if text := s.Err().Text; text != "" {
 		reason = clip(text, maxStatus)
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"godwit/client/cache"
 	"godwit/client/outbox"
 	"godwit/client/path"
 	"godwit/jid"
@@ -129,6 +130,8 @@ func (k *core) queued(q outbox.Queued) {
 	k.activity = now
 	k.outgoing.progress[q.OriginID] = notHanded
 	k.noteChat(q.Chat, true)
+	k.emit(Queued{Message{From: k.address(), To: q.Chat, Chat: q.Chat, Own: true, ID: q.OriginID, Body: q.Body, State: cache.StateQueued,
+		Time: q.Time, Place: cache.Cursor{Time: q.Time, ID: q.Message}}})
 	k.paths.Do(now, q.Chat, func(c *path.Chat) []path.Effect { return c.Add(now, q.OriginID, path.Route(q.Route)) }, k.apply)
 	k.considerIntroduction(q.Chat)
 }
@@ -197,7 +200,7 @@ func (k *core) apply(peer jid.JID, e path.Effect) {
 		k.delivered(peer, e)
 	case path.Failed:
 		k.outbox.Failed(e.ID, e.Reason)
-		k.emit(Failed{ID: e.ID, To: peer, Reason: e.Reason})
+		k.emit(Failed{ID: e.ID, To: peer, Reason: e.Reason, Code: k.refusal})
 	case path.Settled:
 		delete(k.outgoing.progress, e.ID)
 		k.outbox.Settled(e.ID)

@@ -5,145 +5,102 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"godwit/client"
-	"godwit/client/cache"
-	"godwit/client/path"
 	"godwit/jid"
 )
 
-// command is one line of input. Which fields a command has is said at each.
-type command struct {
+// Head is what every command has.
+type Head struct {
 	Cmd string `json:"cmd"`
-
-	To    string `json:"to"`    // send: whom
-	Body  string `json:"body"`  // send: the text
-	ID    string `json:"id"`    // send: its origin-id, never used before; optional
-	Route string `json:"route"` // send: auto, direct, server; optional
-
-	JID string `json:"jid"` // subscribe, accept, unsubscribe
-
-	Show   string `json:"show"`   // presence: away, xa, dnd, chat or empty
-	Status string `json:"status"` // presence
-
-	With string `json:"with"` // history, links: one chat; optional
-	Max  int    `json:"max"`  // history: at most; default 50
-	Lang string `json:"lang"` // links: language of the words, en or zh-CN; default that of the run
+	// Tag, of at most MaxTag bytes, comes back in every event that answers the command, the
+	// last of which is then "done" or "error". Without one a command that goes well may say
+	// nothing.
+	Tag string `json:"tag,omitempty"`
 }
 
-// defaultHistory is how much history a command gets that does not say.
-const defaultHistory = 50
+// MaxTag bounds a tag, in bytes.
+const MaxTag = 256
 
-// errUnknown answers a command there is not.
-var errUnknown = errors.New("there is no such command; there are send, subscribe, accept, unsubscribe, presence, roster, history, links, network and quit")
-
-// errFiles answers the commands of file transfer.
-var errFiles = errors.New("files are not part of this build yet")
-
-// perform does what a line asks for. quit is set by the command of that name.
-func (s *session) perform(ctx context.Context, c command) (quit bool, err error) {
-	switch c.Cmd {
-	case "send":
-		return false, s.send(c)
-	case "subscribe":
-		return false, s.contact(ctx, c.JID, func(ctx context.Context, j jid.JID) error { return s.client.Subscribe(ctx, j, "") })
-	case "accept":
-		return false, s.contact(ctx, c.JID, s.client.Accept)
-	case "unsubscribe":
-		return false, s.contact(ctx, c.JID, s.client.Unsubscribe)
-	case "presence":
-		return false, s.client.SetPresence(ctx, client.Presence{Show: client.Show(c.Show), Status: c.Status})
-	case "roster":
-		contacts, err := s.client.Roster(ctx)
-		if err == nil {
-			s.out.write(rosterEvent(contacts))
-		}
-		return false, err
-	case "history":
-		return false, s.history(ctx, c)
-	case "links":
-		return false, s.links(ctx, c)
-	case "network":
-		s.client.NetworkChanged()
-		return false, nil
-	case "sendfile", "acceptfile":
-		return false, errFiles
-	case "quit":
-		return true, nil
-	case "":
-		return false, errors.New(`a line needs a "cmd"`)
-	}
-	return false, errUnknown
+// entry is one row of the table of commands.
+type entry struct {
+	name   string
+	fields any // the zero value of the struct of its fields
+	do     func(context.Context, *Call, []byte) error
 }
 
-// send hands a message over and goes on; many become durable together. Order is that
-// of the lines.
-func (s *session) send(c command) error {
-	to, err := address("to", c.To)
-	if err != nil {
-		return err
-	}
-	s.sending <- struct{}{}
-	err = s.client.Post(client.Outgoing{To: to, Body: c.Body, ID: c.ID, Route: path.Route(c.Route)}, func(_ string, err error) {
-		<-s.sending
-		if err != nil {
-			s.fail(c, err)
-		}
-	})
-	if err != nil {
-		<-s.sending
-	}
-	return err
-}
-
-func (s *session) contact(ctx context.Context, text string, do func(context.Context, jid.JID) error) error {
-	j, err := address("jid", text)
-	if err != nil {
-		return err
-	}
-	return do(ctx, j)
-}
-
-// history answers with one "message" event for each, oldest first, marked as
-// history.
-func (s *session) history(ctx context.Context, c command) error {
-	q := cache.HistoryQuery{Max: c.Max}
-	if q.Max <= 0 {
-		q.Max = defaultHistory
-	}
-	if c.With != "" {
-		with, err := address("with", c.With)
-		if err != nil {
+// on makes a row: a command, and what performs it once its fields are read.
+func on[T any](name string, do func(context.Context, *Call, T) error) entry {
+	var zero T
+	return entry{name, zero, func(ctx context.Context, q *Call, line []byte) error {
+		var c T
+		if err := decode(line, &c); err != nil {
 			return err
 		}
-		q.Chat = with.Bare()
-	}
-	page, _, err := s.client.History(ctx, q)
-	if err != nil {
-		return err
-	}
-	self := s.client.JID()
-	for i := range page {
-		s.out.write(historyEvent(&page[i], self))
-	}
-	return nil
+		return do(ctx, q, c)
+	}}
 }
 
-// links answers with one "link" event for each, and for each chat without one.
-func (s *session) links(ctx context.Context, c command) error {
-	all, err := explain(ctx, s.client, c, s.lang)
+// table holds every command there is. Each family has a file of its own and a row here.
+var table = tableOf(chatCommands, contactCommands, clientCommands, fileCommands)
+
+func tableOf(families ...[]entry) map[string]entry {
+	all := map[string]entry{}
+	for _, e := range slices.Concat(families...) {
+		all[e.name] = e
+	}
+	return all
+}
+
+// Commands lists the commands there are, in the order of their names.
+func Commands() []string { return slices.Sorted(maps.Keys(table)) }
+
+// errUnknown answers a command there is not.
+var errUnknown = client.WithCode("unknown-command", errors.New("there is no such command; the commands are "+strings.Join(Commands(), ", ")))
+
+// clientCommands are about the client as a whole.
+var clientCommands = []entry{
+	on("presence", doPresence),
+	on("links", doLinks),
+	on("network", doNetwork),
+	on("quit", doQuit),
+}
+
+// SetPresence tells contacts how available the user is.
+type SetPresence struct {
+	Head
+	Show   string `json:"show,omitempty"` // away, xa, dnd, chat or empty
+	Status string `json:"status,omitempty"`
+}
+
+func doPresence(ctx context.Context, q *Call, c SetPresence) error {
+	return q.Client().SetPresence(ctx, client.Presence{Show: client.Show(c.Show), Status: c.Status})
+}
+
+// AskLinks asks which way chats go, and why.
+type AskLinks struct {
+	Head
+	With string `json:"with,omitempty"` // one contact; else every chat of this run and everybody online
+	Lang string `json:"lang,omitempty"` // of the words: en or zh-CN; else that of the run
+}
+
+// doLinks answers with one "link" event for each, and for each chat without one.
+func doLinks(ctx context.Context, q *Call, c AskLinks) error {
+	all, err := explain(ctx, q.Client(), c, q.engine.lang)
 	for i := range all {
-		s.out.write(all[i])
+		q.Emit(all[i])
 	}
 	return err
 }
 
-func explain(ctx context.Context, c *client.Client, q command, lang client.Lang) ([]Link, error) {
+func explain(ctx context.Context, c *client.Client, q AskLinks, lang client.Lang) ([]Link, error) {
 	if q.Lang != "" {
 		var ok bool
 		if lang, ok = client.ParseLang(q.Lang); !ok {
-			return nil, fmt.Errorf("there are no words in the language %q; there are en and zh-CN", q.Lang)
+			return nil, bad("there are no words in the language %q; there are en and zh-CN", q.Lang)
 		}
 	}
 	var who jid.JID
@@ -161,11 +118,28 @@ func explain(ctx context.Context, c *client.Client, q command, lang client.Lang)
 	return links, err
 }
 
+// Network is a hint that the device's network changed.
+type Network struct{ Head }
+
+func doNetwork(_ context.Context, q *Call, _ Network) error {
+	q.Client().NetworkChanged()
+	return nil
+}
+
+// Quit ends the client politely. What was sent is in the outbox.
+type Quit struct{ Head }
+
+func doQuit(_ context.Context, q *Call, _ Quit) error {
+	q.quit = true
+	return nil
+}
+
 // Answer answers one line that another process asks a running client, with one line.
 // It takes "links"; anything else is answered by an "error". Words are of the language
 // unless the line asks for another one.
 func Answer(ctx context.Context, c *client.Client, lang client.Lang, line []byte) []byte {
-	q, err := decode(line)
+	var q AskLinks
+	err := decode(line, &q)
 	var answer any
 	switch {
 	case err != nil:
@@ -174,10 +148,10 @@ func Answer(ctx context.Context, c *client.Client, lang client.Lang, line []byte
 		all, err = explain(ctx, c, q, lang)
 		answer = Links{Event: "links", Items: all}
 	default:
-		err = errors.New("a running client can be asked for links only")
+		err = bad("a running client can be asked for links only")
 	}
 	if err != nil {
-		answer = Error{Event: "error", Cmd: q.Cmd, ID: q.ID, Message: err.Error()}
+		answer = Error{Event: "error", Cmd: q.Cmd, Message: err.Error(), Code: client.Code(err)}
 	}
 	out, err := json.Marshal(answer)
 	if err != nil { // nothing in these types can fail
@@ -186,29 +160,34 @@ func Answer(ctx context.Context, c *client.Client, lang client.Lang, line []byte
 	return append(out, '\n')
 }
 
+// bad makes an error about the command itself.
+func bad(format string, args ...any) error {
+	return client.WithCode("invalid", fmt.Errorf(format, args...))
+}
+
 func address(field, text string) (jid.JID, error) {
 	if text == "" {
-		return jid.JID{}, fmt.Errorf("%q is missing", field)
+		return jid.JID{}, bad("%q is missing", field)
 	}
 	j, err := jid.Parse(text)
 	if err != nil {
-		return jid.JID{}, fmt.Errorf("%q is no address: %w", field, err)
+		return jid.JID{}, bad("%q is no address: %w", field, err)
 	}
 	return j, nil
 }
 
-// decode reads one line.
-func decode(line []byte) (command, error) {
-	var c command
-	if err := json.Unmarshal(line, &c); err != nil {
+// decode reads one command into the struct of its fields.
+func decode(line []byte, into any) error {
+	if err := json.Unmarshal(line, into); err != nil {
 		var kind *json.UnmarshalTypeError
 		if errors.As(err, &kind) {
 			if kind.Field == "" {
-				return c, errors.New("a line must be one JSON object")
+				return bad("a line must be one JSON object")
 			}
-			return c, fmt.Errorf("%q must not be a %s", kind.Field, kind.Value)
+			// An embedded struct stands before the field's name.
+			return bad("%q must not be a %s", strings.TrimPrefix(kind.Field, "Head."), kind.Value)
 		}
-		return c, fmt.Errorf("a line must be one JSON object: %s", strings.TrimPrefix(err.Error(), "json: "))
+		return bad("a line must be one JSON object: %s", strings.TrimPrefix(err.Error(), "json: "))
 	}
-	return c, nil
+	return nil
 }

@@ -2,8 +2,9 @@
 // line out. Programs in any language drive it; the browser's user interface speaks
 // the same commands and events.
 //
-// Commands are in commands.go, events in events.go: what is written there is the
-// whole contract. Fields that a command does not know are ignored, events may gain
+// The whole contract is the structs in this package: commands.go and a file for each
+// family of commands, events.go and events_chat.go; contract.go lists them all. An Engine
+// drives a client by commands and tells its events; Run is the same by lines. Fields that a command does not know are ignored, events may gain
 // fields, and an event of an unknown kind is to be skipped. Bad input is answered by
 // an "error" event and costs nothing else.
 //

@@ -2,6 +2,8 @@ package cache
 
 import (
 	"context"
+	"strconv"
+	"strings"
 	"time"
 
 	"godwit/jid"
@@ -78,6 +80,28 @@ type Cursor struct {
 
 // IsZero reports whether the cursor is no place.
 func (c Cursor) IsZero() bool { return c.ID == 0 && c.Time.IsZero() }
+
+// String gives the cursor as a text without meaning to others; ParseCursor reads it.
+func (c Cursor) String() string {
+	if c.IsZero() {
+		return ""
+	}
+	return strconv.FormatInt(c.Time.UnixMicro(), 36) + "." + strconv.FormatInt(c.ID, 36)
+}
+
+// ParseCursor reads what String gave; "" is the zero cursor.
+func ParseCursor(s string) (Cursor, error) {
+	if s == "" {
+		return Cursor{}, nil
+	}
+	at, id, ok := strings.Cut(s, ".")
+	us, err := strconv.ParseInt(at, 36, 64)
+	n, err2 := strconv.ParseInt(id, 36, 64)
+	if !ok || err != nil || err2 != nil {
+		return Cursor{}, invalid("cursor %q", s)
+	}
+	return Cursor{Time: time.UnixMicro(us).UTC(), ID: n}, nil
+}
 
 // Place is where m stands.
 func (m *Message) Place() Cursor { return Cursor{Time: m.Time, ID: m.ID} }

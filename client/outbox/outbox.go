@@ -95,6 +95,11 @@ type Queued struct {
 	OriginID string
 	Route    string
 	Sent     bool // the server has it
+
+	// Of a message that was just put: what it is in the history. Zero after Open.
+	Message int64 // cache.Message.ID
+	Time    time.Time
+	Body    string
 }
 
 // item is one message in the outbox, or on its way into it.
@@ -231,7 +236,8 @@ func (o *Outbox) Put(m Message, done func(Queued, error)) error {
 			done(Queued{Chat: m.Chat, OriginID: id, Route: m.Route}, err)
 			return
 		}
-		done(Queued{Seq: r.Enqueued[0], Chat: m.Chat, OriginID: id, Route: m.Route}, nil)
+		done(Queued{Seq: r.Enqueued[0], Chat: m.Chat, OriginID: id, Route: m.Route,
+			Message: r.Added[0].ID, Time: cache.Stamp(m.Time), Body: m.Body}, nil)
 	})
 	if err != nil {
 		o.release(id, it)
