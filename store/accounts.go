@@ -44,7 +44,7 @@ type Accounts interface {
 	Get(ctx context.Context, account jid.JID) (Account, error)
 	// SetCredentials replaces all credentials of an account at once; ErrNotFound if there is no such account.
 	SetCredentials(ctx context.Context, account jid.JID, c map[Hash]Credentials) error
-	// Remove deletes an account and, in the same transaction, its roster, archive, archive preferences and inbox; its
+	// Remove deletes an account and, in the same transaction, its roster, archive, archive preferences, inbox, blocklist and nodes; its
 	// uploads expire.
 	// ErrNotFound if there is no such account (what may be left under its address is removed all the same). Entries in
 	// other people's archives stay.

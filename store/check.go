@@ -208,3 +208,64 @@ func CheckSecret(name string, value []byte) error {
 	}
 	return nil
 }
+
+// CheckBlocked returns ErrInvalid for a list of addresses that cannot be blocked.
+func CheckBlocked(owner jid.JID, who []jid.JID) error {
+	if slices.ContainsFunc(who, jid.JID.IsZero) {
+		return invalid("blocked nobody")
+	}
+	return CheckOwner(owner)
+}
+
+// Check returns ErrInvalid for a node that cannot be kept.
+func (n Node) Check() error {
+	if err := CheckOwner(n.Owner); err != nil {
+		return err
+	}
+	if n.Name == "" || len(n.Name) > MaxNodeName {
+		return invalid("the name of a node has %d bytes, 1 to %d allowed", len(n.Name), MaxNodeName)
+	}
+	if n.Created.IsZero() {
+		return invalid("no time")
+	}
+	return n.Config.Check()
+}
+
+// Check returns ErrInvalid for a configuration that no node can have.
+func (c NodeConfig) Check() error {
+	switch c.Access {
+	case AccessOpen, AccessPresence, AccessRoster, AccessWhitelist:
+	default:
+		return invalid("access model %q", c.Access)
+	}
+	switch c.SendLast {
+	case SendNever, SendOnPresence, SendOnSubscribe:
+	default:
+		return invalid("send the last item %q", c.SendLast)
+	}
+	if c.MaxItems < 1 || c.MaxItems > MaxNodeItems {
+		return invalid("a node of %d items, 1 to %d allowed", c.MaxItems, MaxNodeItems)
+	}
+	for _, m := range c.Members {
+		if !m.IsBare() {
+			return invalid("member %q is not a bare address", m)
+		}
+	}
+	return nil
+}
+
+// Check returns ErrInvalid for an item that cannot be kept.
+func (i NodeItem) Check() error {
+	switch {
+	case i.ID == "" || len(i.ID) > MaxItemID:
+		return invalid("the id of an item has %d bytes, 1 to %d allowed", len(i.ID), MaxItemID)
+	case len(i.Payload) == 0:
+		return invalid("no payload")
+	case i.Time.IsZero():
+		return invalid("no time")
+	}
+	return nil
+}
+
+// Size is what an item counts for towards NodeLimits.Bytes.
+func (i NodeItem) Size() int64 { return int64(len(i.ID) + len(i.Payload)) }

@@ -1,5 +1,5 @@
 // Package store says what the server remembers: plain records and one small contract per concept (accounts, roster,
-// archive, inbox, secrets, uploads, and the group commit that makes messages durable).
+// archive, inbox, blocklist, published items, secrets, uploads, and the group commit that makes messages durable).
 //
 // A feature asks for the contracts it uses, so its constructor shows what it can touch. Every implementation passes the
 // suite in store/storetest; store/sqlite is the server's own, store/memory is for tests.

@@ -26,6 +26,8 @@ type Store struct {
 	prefs    map[jid.JID]store.ArchivePrefs
 	inbox    []store.InboxEntry // in order of id
 	seen     map[jid.JID]store.Seen
+	blocked  map[jid.JID][]jid.JID // in order of address
+	nodes    map[jid.JID]map[string]*node
 	secrets  map[string][]byte
 	uploads  map[string]store.Upload
 	last     int64 // id
@@ -46,6 +48,7 @@ func New() *Store {
 		accounts: make(map[jid.JID]store.Account), rosters: make(map[jid.JID]*roster), origins: make(map[originKey]int64),
 		prefs: make(map[jid.JID]store.ArchivePrefs), seen: make(map[jid.JID]store.Seen), secrets: make(map[string][]byte),
 		uploads: make(map[string]store.Upload),
+		blocked: make(map[jid.JID][]jid.JID), nodes: make(map[jid.JID]map[string]*node),
 	}
 	s.idle = sync.NewCond(&s.mu)
 	return s
@@ -76,6 +79,12 @@ func (s *Store) Inbox() store.Inbox { return inboxes{s} }
 
 // LastSeen returns when accounts were last online.
 func (s *Store) LastSeen() store.LastSeen { return lastSeen{s} }
+
+// Blocklist returns whom accounts have blocked.
+func (s *Store) Blocklist() store.Blocklist { return blocklists{s} }
+
+// PubSub returns the nodes of accounts.
+func (s *Store) PubSub() store.PubSub { return pubsub{s} }
 
 // Secrets returns the secrets.
 func (s *Store) Secrets() store.Secrets { return secrets{s} }
@@ -177,6 +186,8 @@ func (a accounts) Remove(ctx context.Context, account jid.JID) error {
 	delete(s.accounts, account)
 	delete(s.prefs, account)
 	delete(s.seen, account)
+	delete(s.blocked, account)
+	delete(s.nodes, account)
 	if r := s.rosters[account]; r != nil {
 		*r = roster{version: r.version, gone: true}
 	}

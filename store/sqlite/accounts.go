@@ -94,6 +94,10 @@ var belongings = []string{
 	`DELETE FROM seen WHERE owner = ?`,
 	`DELETE FROM inbox_size WHERE owner = ?`,
 	`UPDATE upload SET expires = 0 WHERE owner = ?`, // whoever keeps the bytes removes them, and then the record
+	`DELETE FROM blocked WHERE owner = ?`,
+	`DELETE FROM node_item WHERE owner = ?`,
+	`DELETE FROM node WHERE owner = ?`,
+	`DELETE FROM node_size WHERE owner = ?`,
 }
 
 func (a accounts) Remove(ctx context.Context, account jid.JID) error {

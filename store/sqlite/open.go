@@ -72,5 +72,11 @@ func (s *Store) Inbox() store.Inbox { return inboxes{s.db} }
 // LastSeen returns when accounts were last online.
 func (s *Store) LastSeen() store.LastSeen { return lastSeen{s.db} }
 
+// Blocklist returns whom accounts have blocked.
+func (s *Store) Blocklist() store.Blocklist { return blocklists{s.db} }
+
+// PubSub returns the nodes of accounts.
+func (s *Store) PubSub() store.PubSub { return pubsub{s.db} }
+
 // Secrets returns the secrets.
 func (s *Store) Secrets() store.Secrets { return secrets{s.db} }

@@ -11,8 +11,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
-	"strings"
 	"testing"
 	"time"
 
@@ -48,11 +46,18 @@ func TestUpgrade(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	newest, _ := strconv.Atoi(strings.SplitN(dir[len(dir)-1].Name(), "_", 2)[0])
-	if *update {
-		writeSample(t, fmt.Sprintf(samples, newest))
+	var versions []int
+	for _, file := range dir {
+		var version int
+		if _, err := fmt.Sscanf(file.Name(), "%04d_", &version); err != nil {
+			t.Fatalf("%s: %v", file.Name(), err)
+		}
+		versions = append(versions, version)
 	}
-	for version := 1; version <= newest; version++ {
+	if *update {
+		writeSample(t, fmt.Sprintf(samples, slices.Max(versions)))
+	}
+	for _, version := range versions {
 		t.Run(fmt.Sprintf("from schema %d", version), func(t *testing.T) {
 			sample := fmt.Sprintf(samples, version)
 			if _, err := os.Stat(sample); version > released && errors.Is(err, os.ErrNotExist) {
@@ -61,6 +66,9 @@ func TestUpgrade(t *testing.T) {
 			path := unpack(t, sample)
 			s := open(t, path)
 			checkSample(t, s)
+			if version >= 3 {
+				checkSample3(t, s)
+			}
 			if err := s.Close(); err != nil {
 				t.Fatal(err)
 			}
@@ -99,6 +107,10 @@ func writeSample(t *testing.T, name string) {
 	check(err)
 	check(s.Archive().SetPrefs(ctx, owner, store.ArchivePrefs{Default: store.ArchiveRoster, Never: []jid.JID{sampleBob}}))
 	check(s.Secrets().Put(ctx, "sample", []byte("secret")))
+	check(s.Blocklist().Add(ctx, owner, []jid.JID{sampleBob}, 0))
+	check(s.PubSub().Create(ctx, sampleNode(), store.NodeLimits{}))
+	_, err = s.PubSub().Publish(ctx, owner, "sample", store.NodeItem{ID: "i1", Time: sampleTime, Payload: []byte("<x/>")}, store.NodeLimits{})
+	check(err)
 	done := make(chan error, 1)
 	check(s.Commit(store.Batch{
 		Archive: []store.ArchiveEntry{{Owner: owner, With: sampleBob, Sender: sampleBob, Time: sampleTime, OriginID: "o1", Stanza: []byte("<message/>")}},
@@ -157,7 +169,11 @@ func checkSample(t *testing.T, s *sqlite.Store) {
 	if v, err := s.Secrets().Get(ctx, "sample"); err != nil || string(v) != "secret" {
 		t.Errorf("secret %q, %v", v, err)
 	}
-	if e, err := s.Archive().Entry(ctx, owner, 1); err != nil || string(e.Stanza) != "<message/>" || !e.Time.Equal(sampleTime) || e.OriginID != "o1" || e.With != sampleBob {
+	first, _, err := s.Archive().Metadata(ctx, owner)
+	if err != nil {
+		t.Error(err)
+	}
+	if e, err := s.Archive().Entry(ctx, owner, first.ID); err != nil || string(e.Stanza) != "<message/>" || !e.Time.Equal(sampleTime) || e.OriginID != "o1" || e.With != sampleBob {
 		t.Errorf("entry %+v, %v", e, err)
 	}
 	if l, _, err := s.Inbox().Load(ctx, owner, 0, 0, sampleTime); err != nil || len(l) != 1 || string(l[0].Stanza) != "<message/>" {
@@ -166,8 +182,30 @@ func checkSample(t *testing.T, s *sqlite.Store) {
 	if seen, err := s.LastSeen().LastSeen(ctx, sampleBob); err != nil || seen.Status != "bye" {
 		t.Errorf("last seen %+v, %v", seen, err)
 	}
-	if h, err := s.Archive().Highest(ctx); err != nil || h != 2 {
+	if h, err := s.Archive().Highest(ctx); err != nil || h != first.ID+1 {
 		t.Errorf("highest id %d, %v", h, err)
+	}
+}
+
+func sampleNode() store.Node {
+	return store.Node{Owner: owner, Name: "sample", Created: sampleTime, Config: store.NodeConfig{
+		Title: "T", Access: store.AccessWhitelist, Groups: []string{"Friends"}, Members: []jid.JID{sampleBob}, Persist: true, MaxItems: 3,
+		SendLast: store.SendOnPresence, NotifyRetract: true, NotifyDelete: true, DeliverPayloads: true,
+	}}
+}
+
+// checkSample3 is for what came with schema 3.
+func checkSample3(t *testing.T, s *sqlite.Store) {
+	t.Helper()
+	ctx := context.Background()
+	if l, err := s.Blocklist().Load(ctx, owner); err != nil || !slices.Equal(l, []jid.JID{sampleBob}) {
+		t.Errorf("blocklist %v, %v", l, err)
+	}
+	if n, err := s.PubSub().Node(ctx, owner, "sample"); err != nil || !cmp.Equal(n, sampleNode(), cmp.Comparer(func(a, b jid.JID) bool { return a == b })) {
+		t.Errorf("node %+v, %v", n, err)
+	}
+	if l, err := s.PubSub().Items(ctx, owner, "sample", store.ItemQuery{}); err != nil || len(l) != 1 || l[0].ID != "i1" || string(l[0].Payload) != "<x/>" || !l[0].Time.Equal(sampleTime) {
+		t.Errorf("items %+v, %v", l, err)
 	}
 }
 

@@ -118,6 +118,9 @@ var accountTests = map[string]func(*testing.T, Stores){
 			_, err = commit(t, s.Commits, store.Batch{Inbox: []store.InboxAdd{waiting(j, "x")}, Seen: []store.Seen{{Owner: j, Time: noon}}})
 			ok(t, err)
 			ok(t, s.Archive.SetPrefs(ctx, j, store.ArchivePrefs{Default: store.ArchiveNever}))
+			ok(t, s.Blocklist.Add(ctx, j, []jid.JID{carol}, 0))
+			makeNode(t, s, j, "n", 1)
+			publish(t, s, j, "n", "i")
 		}
 		ok(t, s.Accounts.Remove(ctx, alice))
 		checkEmpty(t, s, alice)
@@ -131,6 +134,12 @@ var accountTests = map[string]func(*testing.T, Stores){
 			t.Errorf("bob's inbox: %+v", n)
 		}
 		must[store.Seen](t)(s.LastSeen.LastSeen(ctx, bob))
+		if l := must[[]jid.JID](t)(s.Blocklist.Load(ctx, bob)); len(l) != 1 {
+			t.Errorf("bob's blocklist: %v", l)
+		}
+		if got := items(t, s, bob, "n", store.ItemQuery{}); got != "i" {
+			t.Errorf("bob's items: %s", got)
+		}
 		// Made again under the same address it starts empty.
 		ok(t, s.Accounts.Create(ctx, account(alice, 2)))
 		checkEmpty(t, s, alice)
@@ -156,5 +165,14 @@ func checkEmpty(t *testing.T, s Stores, owner jid.JID) {
 	}
 	if l, _, err := s.Inbox.Load(ctx, owner, 0, 0, noon); err != nil || len(l) != 0 {
 		t.Errorf("inbox: %v %v", l, err)
+	}
+	if l, err := s.Blocklist.Load(ctx, owner); err != nil || len(l) != 0 {
+		t.Errorf("blocklist: %v %v", l, err)
+	}
+	if l, err := s.PubSub.Nodes(ctx, owner); err != nil || len(l) != 0 {
+		t.Errorf("nodes: %v %v", l, err)
+	}
+	if l, err := s.PubSub.Items(ctx, owner, "n", store.ItemQuery{}); err != nil || len(l) != 0 {
+		t.Errorf("items: %v %v", l, err)
 	}
 }

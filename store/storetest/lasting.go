@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"godwit/jid"
 	"godwit/store"
 )
 
@@ -22,6 +23,9 @@ var lastingTests = map[string]func(*testing.T, Stores){
 		id := archive(t, s, entry(1))[0]
 		inboxID := deposit(t, s, waiting(alice, "x"))[0]
 		secret := must[[]byte](t)(s.Secrets.Ensure(ctx, "k", 32))
+		ok(t, s.Blocklist.Add(ctx, alice, []jid.JID{bob}, 0))
+		n := makeNode(t, s, alice, "n", 2)
+		publish(t, s, alice, "n", "i")
 		ok(t, s.Close())
 		r := s.Reopen(t)
 		defer r.Close()
@@ -42,6 +46,15 @@ var lastingTests = map[string]func(*testing.T, Stores){
 		}
 		if got := must[[]byte](t)(r.Secrets.Get(ctx, "k")); string(got) != string(secret) {
 			t.Error("another secret")
+		}
+		if l := must[[]jid.JID](t)(r.Blocklist.Load(ctx, alice)); !slices.Equal(l, []jid.JID{bob}) {
+			t.Errorf("blocklist %v", l)
+		}
+		if got := must[store.Node](t)(r.PubSub.Node(ctx, alice, "n")); !cmp.Equal(got, n, cmpJID) {
+			t.Errorf("node %+v, was %+v", got, n)
+		}
+		if got := items(t, r, alice, "n", store.ItemQuery{}); got != "i" {
+			t.Errorf("items %s", got)
 		}
 	},
 	"ids are not used again after reopening": func(t *testing.T, s Stores) {

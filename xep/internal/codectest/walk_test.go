@@ -6,6 +6,7 @@ import (
 	"godwit/xep/archive"
 	"godwit/xep/bind"
 	"godwit/xep/bind2"
+	"godwit/xep/blocking"
 	"godwit/xep/caps"
 	"godwit/xep/carbons"
 	"godwit/xep/channelbinding"
@@ -49,6 +50,8 @@ var parsers = map[string]codectest.Parser{
 	"bind2.Feature":     codectest.Of(bind2.ParseFeature),
 	"bind2.Bind":        codectest.Of(bind2.ParseBind),
 	"bind2.Bound":       codectest.Of(bind2.ParseBound),
+	"blocking.List":     codectest.Of(blocking.ParseList),
+	"blocking.Command":  codectest.Of(blocking.ParseCommand),
 	"caps":              codectest.Of(caps.Parse),
 	"carbons.Copy":      codectest.Of(carbons.Parse),
 	"carbons.Command":   codectest.Of(carbons.ParseCommand),
@@ -111,6 +114,8 @@ var seeds = []string{
 	`<bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'><resource>r</resource><jid>alice@a.example/r</jid></bind>`,
 	`<bind xmlns='urn:xmpp:bind:0'><inline><feature var='urn:xmpp:sm:3'/></inline></bind>`,
 	`<bind xmlns='urn:xmpp:bind:0'><tag>T</tag><enable xmlns='urn:xmpp:carbons:2'/><enable xmlns='urn:xmpp:sm:3' resume='1' max='60'/><inactive xmlns='urn:xmpp:csi:0'/></bind>`,
+	`<blocklist xmlns='urn:xmpp:blocking'><item jid='bob@b.example'/></blocklist>`,
+	`<block xmlns='urn:xmpp:blocking'><item jid='bob@b.example/r'/><item jid='b.example'/></block>`,
 	`<bound xmlns='urn:xmpp:bind:0'><enabled xmlns='urn:xmpp:sm:3' id='s' resume='true'/><metadata xmlns='urn:xmpp:mam:2'/></bound>`,
 	`<c xmlns='http://jabber.org/protocol/caps' hash='sha-1' node='n' ver='v='/>`,
 	`<sent xmlns='urn:xmpp:carbons:2'>` + forwarded + `</sent>`,
