@@ -45,7 +45,7 @@ func start(t *testing.T, change func(*server.Config)) *surface {
 	log := slog.New(slog.DiscardHandler)
 	cfg := server.Config{
 		Domain: jid.MustParse("localhost"), Log: log, Program: version.Version{Name: "Godwit", Version: "test"},
-		Store: server.Store{Accounts: db.Accounts(), Rosters: db.Roster(), Archive: db.Archive(), Inbox: db.Inbox(), LastSeen: db.LastSeen(), Secrets: db.Secrets(), Commits: db},
+		Store: server.Store{Accounts: db.Accounts(), Rosters: db.Roster(), Archive: db.Archive(), Inbox: db.Inbox(), LastSeen: db.LastSeen(), Blocklist: db.Blocklist(), PubSub: db.PubSub(), Secrets: db.Secrets(), Commits: db},
 	}
 	if change != nil {
 		change(&cfg)

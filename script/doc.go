@@ -16,7 +16,7 @@
 //
 // A line is an actor and what it does. If it ends in a colon, XML follows below it, indented. # begins a comment line.
 //
-//	server with KEY=VALUE …        settings, before anything else: resume=30ms resources=3 contacts=3 requests=3 directed=3 inbox=4
+//	server with KEY=VALUE …        settings, before anything else: resume=30ms resources=3 contacts=3 requests=3 directed=3 inbox=4 blocked=3
 //	                               introduce=contacts|anyone|off archive=always|never|roster plain stanza=BYTES register=N
 //	server restarts                stops it in order and starts it on the same data; all connections are gone
 //	server removes alice           deletes the account

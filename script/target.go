@@ -111,7 +111,7 @@ func (l *local) config(db *sqlite.Store) (server.Config, error) {
 	cfg := server.Config{
 		Domain: jid.MustParse(localDomain), Log: l.log, Program: version.Version{Name: "Godwit", Version: "script"},
 		Store: server.Store{
-			Accounts: db.Accounts(), Rosters: db.Roster(), Archive: db.Archive(), Inbox: db.Inbox(), LastSeen: db.LastSeen(), Secrets: db.Secrets(), Commits: db,
+			Accounts: db.Accounts(), Rosters: db.Roster(), Archive: db.Archive(), Inbox: db.Inbox(), LastSeen: db.LastSeen(), Blocklist: db.Blocklist(), PubSub: db.PubSub(), Secrets: db.Secrets(), Commits: db,
 		},
 		AllowUnencrypted: true,
 		Services: func(account jid.JID) []extdisco.Service {
@@ -139,6 +139,8 @@ func (l *local) config(db *sqlite.Store) (server.Config, error) {
 			cfg.Accounts.Directed, err = strconv.Atoi(value)
 		case "inbox":
 			cfg.Accounts.InboxEntries, err = strconv.Atoi(value)
+		case "blocked":
+			cfg.Accounts.Blocked, err = strconv.Atoi(value)
 		case "introduce":
 			cfg.Introduce, err = introduce.ParsePolicy(value)
 		case "archive":

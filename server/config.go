@@ -18,13 +18,15 @@ import (
 
 // Store is everything the server remembers, one contract per concept.
 type Store struct {
-	Accounts store.Accounts
-	Rosters  store.Roster
-	Archive  store.Archive
-	Inbox    store.Inbox
-	LastSeen store.LastSeen
-	Secrets  store.Secrets
-	Commits  store.Committer
+	Accounts  store.Accounts
+	Rosters   store.Roster
+	Archive   store.Archive
+	Inbox     store.Inbox
+	LastSeen  store.LastSeen
+	Blocklist store.Blocklist
+	PubSub    store.PubSub
+	Secrets   store.Secrets
+	Commits   store.Committer
 }
 
 // Config says what a server is. Fields without a default are required.
@@ -71,7 +73,7 @@ func (c *Config) check() error {
 	case c.Log == nil:
 		return errors.New("server: there is no logger")
 	case c.Store.Accounts == nil || c.Store.Rosters == nil || c.Store.Archive == nil || c.Store.Inbox == nil ||
-		c.Store.LastSeen == nil || c.Store.Secrets == nil || c.Store.Commits == nil:
+		c.Store.LastSeen == nil || c.Store.Blocklist == nil || c.Store.PubSub == nil || c.Store.Secrets == nil || c.Store.Commits == nil:
 		return errors.New("server: the store is not complete")
 	}
 	if c.Introduce == "" {

@@ -3,6 +3,7 @@ package server
 import (
 	"godwit/server/disco"
 	"godwit/xep/archive"
+	"godwit/xep/blocking"
 	"godwit/xep/carbons"
 	"godwit/xep/deposit"
 	xdisco "godwit/xep/disco"
@@ -20,10 +21,10 @@ func (s *Server) features() disco.Features {
 	f := disco.Features{
 		Server: []string{
 			xdisco.InfoNS, xdisco.ItemsNS, ping.NS, version.NS, entitytime.NS, last.NS, extdisco.NS, carbons.NS, carbons.Rules,
-			archive.NS, archive.Extended, stanzaid.NS, deposit.NS, "jabber:iq:roster", "msgoffline",
+			archive.NS, archive.Extended, stanzaid.NS, deposit.NS, blocking.NS, "jabber:iq:roster", "msgoffline",
 		},
 		Account: []string{
-			xdisco.InfoNS, xdisco.ItemsNS, ping.NS, entitytime.NS, last.NS, carbons.NS, archive.NS, archive.Extended, stanzaid.NS, deposit.NS,
+			xdisco.InfoNS, xdisco.ItemsNS, ping.NS, entitytime.NS, last.NS, carbons.NS, archive.NS, archive.Extended, stanzaid.NS, deposit.NS, blocking.NS,
 		},
 	}
 	if s.Registration != nil {

@@ -10,6 +10,7 @@ import (
 	"godwit/jid"
 	"godwit/server/account"
 	"godwit/server/archive"
+	"godwit/server/blocking"
 	"godwit/server/carbons"
 	"godwit/server/deliver"
 	"godwit/server/deposit"
@@ -63,7 +64,7 @@ func New(ctx context.Context, cfg Config) (*Server, error) {
 	s.life, s.stop = context.WithCancel(context.WithoutCancel(ctx))
 	s.Accounts = account.NewRegistry(account.Config{
 		Domain: cfg.Domain, Accounts: cfg.Store.Accounts, Rosters: cfg.Store.Rosters, Inbox: cfg.Store.Inbox,
-		LastSeen: cfg.Store.LastSeen, Commits: cfg.Store.Commits, Log: cfg.Log, Limits: cfg.Accounts, AckDeadline: cfg.AckDeadline,
+		LastSeen: cfg.Store.LastSeen, Blocklist: cfg.Store.Blocklist, Commits: cfg.Store.Commits, Log: cfg.Log, Limits: cfg.Accounts, AckDeadline: cfg.AckDeadline,
 		InboxKeep: cfg.InboxKeep,
 		Route:     func(st *stanza.Stanza) { s.Pipeline.Route(st) },
 	})
@@ -92,6 +93,7 @@ func New(ctx context.Context, cfg Config) (*Server, error) {
 func (s *Server) register(t *handler.Table) (*disco.Room, error) {
 	roster.Register(t, s.Accounts)
 	carbons.Register(t, s.Accounts)
+	blocking.Register(t, s.Accounts)
 	archive.Register(t, s.cfg.Store.Archive, s.policy, s.Accounts)
 	deposit.Register(t, s.Accounts, s.cfg.Store.Commits, s.policy, func(st *stanza.Stanza) *stanza.Stanza {
 		return deliver.Sanitise(st, s.cfg.Domain)

@@ -264,6 +264,7 @@ func (r *Registry) EndAll(owner jid.JID, why *stream.Error) {
 		a.endOthers(nil, why)
 		a.roster = nil
 		a.exists.Store(false)
+		r.blocks.forget(owner)
 	})
 }
 

@@ -48,3 +48,6 @@ func (r *Registry) InMemory() (n int) {
 
 // Outlet is the stream the session has now.
 func (s *Session) Outlet() Outlet { return s.out }
+
+// ForgetBlocks has an account's blocklist read again.
+func (r *Registry) ForgetBlocks(owner jid.JID) { r.blocks.forget(owner) }

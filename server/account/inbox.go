@@ -137,6 +137,10 @@ func (a *Account) flushEntries(s *Session, entries []store.InboxEntry) (all, ok 
 			s.flushed, done = entry.ID, append(done, entry.ID)
 			continue
 		}
+		if a.blocks(st.From) { // since it was written
+			s.flushed, done = entry.ID, append(done, entry.ID)
+			continue
+		}
 		if !s.room() {
 			return false, true
 		}
@@ -259,6 +263,12 @@ func (a *Account) redeliver(sent stream.Sent) {
 
 func (a *Account) redeliverMessage(sent stream.Sent) {
 	st, inbox := sent.Stanza, int64(sent.Tag)
+	if a.blocks(st.From) { // since it was sent
+		if inbox != 0 {
+			a.forget([]int64{inbox})
+		}
+		return
+	}
 	if a.reachable.Load() == 0 {
 		if inbox != 0 {
 			a.inboxSent = 0 // the next to sign in gets it again

@@ -28,11 +28,15 @@ func (a *Account) deliver(e *bus.Envelope) {
 	t, match := a.target(st)
 	switch st.Kind {
 	case stanza.Message:
-		a.message(e, t, match)
+		if !a.stopped(st, e.Inbox) {
+			a.message(e, t, match)
+		}
 	case stanza.Presence:
-		a.presenceIn(st, t, match)
+		if !a.stopped(st, 0) {
+			a.presenceIn(st, t, match)
+		}
 	case stanza.IQ:
-		if route.IQ(st.Type, t) == route.ToMatch && match.send(st, 0) {
+		if route.IQ(st.Type, t) == route.ToMatch && (a.stopped(st, 0) || match.send(st, 0)) {
 			return
 		}
 		if st.Type == stanza.Get || st.Type == stanza.Set {
@@ -51,7 +55,7 @@ func (a *Account) presenceIn(st *stanza.Stanza, t route.Target, match *Session) 
 		match.send(st, 0)
 	case route.ToAvailable:
 		for _, s := range a.sessions {
-			if s.available {
+			if s.available && !a.hidden(st, s) {
 				s.send(st, 0)
 			}
 		}

@@ -153,8 +153,13 @@ func (r *Registry) GiveAll(s *Session, all []*stanza.Stanza) {
 	})
 }
 
-// emit sends a stanza of this account on its way. Accounts never wait for each other: the route ends in another mailbox.
-func (a *Account) emit(st *stanza.Stanza) { a.registry.cfg.Route(st) }
+// emit sends a stanza of this account on its way, unless it is for an address the account has blocked (XEP-0191 §3.3). Accounts never wait for
+// each other: the route ends in another mailbox.
+func (a *Account) emit(st *stanza.Stanza) {
+	if !a.blocks(st.To) {
+		a.registry.cfg.Route(st)
+	}
+}
 
 // Probe answers a presence probe, or does nothing when the prober may not know (RFC 6121 §4.3.2).
 func (a *Account) answerProbe(st *stanza.Stanza) {

@@ -24,6 +24,7 @@ type Limits struct {
 	ResumeTimeout time.Duration // how long a lost session waits to be resumed at most; 5 minutes
 	InboxEntries  int           // messages waiting for an absent account; 2,000
 	InboxBytes    int64         // 16 MiB
+	Blocked       int           // blocked addresses; 1,000
 }
 
 func (l Limits) withDefaults() Limits {
@@ -37,6 +38,7 @@ func (l Limits) withDefaults() Limits {
 	def(&l.Requests, 500)
 	def(&l.Directed, 500)
 	def(&l.InboxEntries, 2000)
+	def(&l.Blocked, 1000)
 	if l.InboxBytes == 0 {
 		l.InboxBytes = 16 << 20
 	}
@@ -48,12 +50,13 @@ func (l Limits) withDefaults() Limits {
 
 // Config is what a registry is made of. The fields up to Log are required.
 type Config struct {
-	Domain   jid.JID
-	Accounts store.Accounts
-	Rosters  store.Roster
-	Inbox    store.Inbox
-	LastSeen store.LastSeen
-	Commits  store.Committer
+	Domain    jid.JID
+	Accounts  store.Accounts
+	Rosters   store.Roster
+	Inbox     store.Inbox
+	LastSeen  store.LastSeen
+	Blocklist store.Blocklist
+	Commits   store.Committer
 	// Route takes a stanza that an account emits on its own (presence, subscription stanzas, bounced requests) to wherever it belongs. It
 	// must not wait for any account.
 	Route  func(*stanza.Stanza)
@@ -82,6 +85,7 @@ type Registry struct {
 	cfg      Config
 	Counters Counters
 	seed     maphash.Seed
+	blocks   blocklists
 	shards   [shards]struct {
 		mu sync.Mutex
 		m  map[jid.JID]*Account
@@ -94,7 +98,7 @@ func NewRegistry(cfg Config) *Registry {
 	if cfg.AckDeadline == 0 {
 		cfg.AckDeadline = time.Minute
 	}
-	r := &Registry{cfg: cfg, seed: maphash.MakeSeed()}
+	r := &Registry{cfg: cfg, seed: maphash.MakeSeed(), blocks: blocklists{store: cfg.Blocklist, m: make(map[jid.JID]*blocklist)}}
 	for i := range r.shards {
 		r.shards[i].m = make(map[jid.JID]*Account)
 	}

@@ -62,6 +62,7 @@ type Session struct {
 	flushTimer *time.Timer    // runs while that waits for the client
 	interested bool           // asked for the roster (RFC 6121 §2.2)
 	carbons    bool           // XEP-0280
+	blocklist  bool           // asked whom the account has blocked (XEP-0191 §3.2)
 	bind2      bool           // catches up from the archive (XEP-0386)
 	directed   map[jid.JID]struct{}
 }

@@ -151,7 +151,7 @@ func (a *Account) applyState(it store.RosterItem, next subscription.State, reque
 // redeliverRequests hands unanswered subscription requests to a session that just became available (RFC 6121 §3.1.3).
 func (a *Account) redeliverRequests(s *Session) {
 	for contact, it := range a.roster.items {
-		if !it.PendingIn {
+		if !it.PendingIn || a.blocks(contact) {
 			continue
 		}
 		st, err := ParseStored(it.Request)

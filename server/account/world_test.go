@@ -187,13 +187,19 @@ func (introducer) Allow(context.Context, jid.JID, jid.JID) *stanza.Error { retur
 
 var domain = jid.MustParse("localhost")
 
-func newWorld(t testing.TB, limits account.Limits) *world {
+func newWorld(t testing.TB, limits account.Limits) *world { return newWorldWith(t, limits, nil) }
+
+func newWorldWith(t testing.TB, limits account.Limits, change func(*account.Config)) *world {
 	w := &world{store: memory.New()}
 	log := slog.New(slog.NewTextHandler(io.Discard, nil))
-	w.Registry = account.NewRegistry(account.Config{
-		Domain: domain, Accounts: w.store.Accounts(), Rosters: w.store.Roster(), Inbox: w.store.Inbox(), LastSeen: w.store.LastSeen(),
+	cfg := account.Config{
+		Domain: domain, Accounts: w.store.Accounts(), Rosters: w.store.Roster(), Inbox: w.store.Inbox(), LastSeen: w.store.LastSeen(), Blocklist: w.store.Blocklist(),
 		Commits: w.store, Log: log, Limits: limits, Route: func(st *stanza.Stanza) { w.pipe.Route(st) },
-	})
+	}
+	if change != nil {
+		change(&cfg)
+	}
+	w.Registry = account.NewRegistry(cfg)
 	w.pipe = deliver.New(deliver.Config{
 		Domain: domain, Accounts: w.Registry, Commits: w.store, Archiver: archiver{w}, Introduce: introducer{},
 		Handlers: handler.NewTable(log), Bus: local.New(w.Deliver), Answer: func(*account.Session, *stanza.Stanza) {}, Log: log,

@@ -37,6 +37,17 @@ func (p *Pipeline) iq(ctx context.Context, l *Line, ev stream.Event, st *stanza.
 	default:
 		r.Target, r.Account = handler.Other, st.To
 	}
+	if r.Target == handler.Other {
+		switch blocked, err := p.cfg.Accounts.Blocks(ctx, r.Account, st.From); {
+		case err != nil:
+			p.cfg.Log.Error("a blocklist could not be read", "account", r.Account.String(), "error", err)
+			p.refuse(l, ev, st, stanza.ErrInternalServerError())
+			return
+		case blocked:
+			p.refuse(l, ev, st, stanza.ErrServiceUnavailable())
+			return
+		}
+	}
 	reply := p.cfg.Handlers.Answer(ctx, r)
 	if reply.IsError() {
 		p.Counters.Refused.Add(1)

@@ -39,6 +39,17 @@ func (p *Pipeline) message(ctx context.Context, l *Line, ev stream.Event, st *st
 		}
 	}
 
+	// Block: the recipient wants nothing of this sender, and nothing of it is kept anywhere (XEP-0191 §3.3).
+	switch blocked, err := p.cfg.Accounts.Blocks(ctx, recipient, st.From); {
+	case err != nil:
+		p.cfg.Log.Error("a blocklist could not be read", "account", recipient.String(), "error", err)
+		p.refuse(l, ev, st, stanza.ErrInternalServerError())
+		return
+	case blocked:
+		p.refuse(l, ev, st, stanza.ErrServiceUnavailable())
+		return
+	}
+
 	// Strip what only the server may say.
 	st = Sanitise(st, p.cfg.Domain)
 

@@ -12,6 +12,7 @@ import (
 	"godwit/stanza"
 	"godwit/store"
 	"godwit/stream"
+	"godwit/xep/blocking"
 )
 
 // Archiver tells whose messages the archive keeps (XEP-0313 §5).
@@ -73,6 +74,10 @@ func (p *Pipeline) Handle(ctx context.Context, l *Line, ev stream.Event) *stream
 		return stream.Errorf(stream.InvalidFrom, "from must be %s", l.Session.JID) // RFC 6120 §8.1.2.1
 	}
 	st = st.WithFrom(l.Session.JID)
+	if bad := p.ownBlock(ctx, l, st); bad != nil {
+		p.refuse(l, ev, st, bad)
+		return nil
+	}
 	if !st.To.IsZero() && st.To.Domain() != p.cfg.Domain.Domain() {
 		p.foreign(l, ev, st)
 		return nil
@@ -90,6 +95,21 @@ func (p *Pipeline) Handle(ctx context.Context, l *Line, ev stream.Event) *stream
 	case stanza.IQ:
 		p.Counters.IQs.Add(1)
 		p.iq(ctx, l, ev, st)
+	}
+	return nil
+}
+
+// ownBlock tells a client that it sends to somebody whom its own account has blocked (XEP-0191 §3.3).
+func (p *Pipeline) ownBlock(ctx context.Context, l *Line, st *stanza.Stanza) *stanza.Error {
+	if st.To.IsZero() {
+		return nil
+	}
+	switch blocked, err := p.cfg.Accounts.Blocks(ctx, l.Session.Owner(), st.To); {
+	case err != nil:
+		p.cfg.Log.Error("a blocklist could not be read", "account", l.Session.Owner().String(), "error", err)
+		return stanza.ErrInternalServerError()
+	case blocked:
+		return blocking.ErrBlocked()
 	}
 	return nil
 }

@@ -13,6 +13,7 @@ import (
 	"godwit/server/handler"
 	"godwit/stanza"
 	"godwit/store"
+	"godwit/xep/blocking"
 	"godwit/xep/deposit"
 )
 
@@ -53,6 +54,14 @@ func (room *room) deposit(ctx context.Context, r *handler.Request) (handler.Answ
 		other, bad := check(r.Account, item)
 		if bad != nil {
 			result.Receipts[i].Error = bad
+			continue
+		}
+		blocked, err := room.accounts.Blocks(ctx, r.Account, other)
+		if err != nil {
+			return nil, err
+		}
+		if blocked { // nothing of them is kept, whatever way it came
+			result.Receipts[i].Error = blocking.ErrBlocked()
 			continue
 		}
 		if !room.archiver.Wants(ctx, r.Account, other.Bare()) {
