@@ -73,6 +73,7 @@ var rooms = []room{
 
 	{pattern: "headless", floor: faces, only: []string{"client/...", "jid"}, why: "a face has no protocol logic"},
 	{pattern: "tui/...", floor: faces, beside: []string{"tui/..."}, only: []string{"client/...", "jid", "tui/..."}, why: "a face has no protocol logic"},
+	{pattern: "web", floor: faces, only: []string{}, why: "HTTP and headers; whatever speaks a protocol is handed to it"},
 	{pattern: "web/...", floor: faces, beside: []string{"headless", "web/..."}, why: "the browser's face: the client behind the commands of headless, with the browser's wires"},
 	{pattern: "admin", floor: faces, only: []string{"server/...", "jid"}, why: "a face has no protocol logic"},
 
