@@ -18,11 +18,16 @@ import (
 	"godwit/xep/disco"
 	"godwit/xep/entitytime"
 	"godwit/xep/extdisco"
+	"godwit/xep/filesharing"
+	"godwit/xep/filetransfer"
 	"godwit/xep/forward"
+	"godwit/xep/hashes"
 	"godwit/xep/hints"
+	"godwit/xep/ibb"
 	"godwit/xep/internal/codectest"
 	"godwit/xep/last"
 	"godwit/xep/markers"
+	"godwit/xep/oob"
 	"godwit/xep/ping"
 	"godwit/xep/reach"
 	"godwit/xep/receipts"
@@ -67,8 +72,20 @@ var parsers = map[string]codectest.Parser{
 	"entitytime":        codectest.Of(entitytime.Parse),
 	"extdisco.Services": codectest.Of(extdisco.ParseServices),
 	"extdisco.Creds":    codectest.Of(extdisco.ParseCredentials),
+	"filesharing":       codectest.Of(filesharing.Parse),
+	"filesharing.From":  codectest.Of(filesharing.ParseSources),
+	"filesharing.To":    codectest.Of(filesharing.ParseAttachTo),
+	"filetransfer":      codectest.Of(filetransfer.ParseDescription),
+	"filetransfer.Got":  codectest.Of(filetransfer.ParseReceived),
+	"filetransfer.Sum":  codectest.Of(filetransfer.ParseChecksum),
 	"forward":           codectest.Of(forward.Parse),
+	"hashes":            codectest.Of(hashes.Parse),
 	"hints":             codectest.Of(hints.Parse),
+	"ibb.Open":          codectest.Of(ibb.ParseOpen),
+	"ibb.Transport":     codectest.Of(ibb.ParseTransport),
+	"ibb.Data":          codectest.Of(ibb.ParseData),
+	"ibb.Close":         codectest.Of(ibb.ParseClose),
+	"oob":               codectest.Of(oob.Parse),
 	"last":              codectest.Of(last.Parse),
 	"markers.Markable":  codectest.Of(markers.ParseMarkable),
 	"markers.Displayed": codectest.Of(markers.ParseDisplayed),
@@ -104,6 +121,18 @@ const (
 
 // seeds has one of each element, so that mutation begins within every codec.
 var seeds = []string{
+	`<file-sharing xmlns='urn:xmpp:sfs:0' disposition='inline' id='a'><file xmlns='urn:xmpp:file:metadata:0'><media-type>image/png</media-type><name>x</name><size>3</size><width>4</width><hash xmlns='urn:xmpp:hashes:2' algo='sha-256'>AQID</hash><range offset='1'/></file><sources><url-data xmlns='http://jabber.org/protocol/url-data' target='https://a.example/x'/><jinglepub xmlns='urn:xmpp:jinglepub:1' from='a@b/c' id='9'/></sources></file-sharing>`,
+	`<sources xmlns='urn:xmpp:sfs:0' id='a'><url-data xmlns='http://jabber.org/protocol/url-data' target='https://a.example/x'/></sources>`,
+	`<attach-to xmlns='urn:xmpp:message-attaching:1' id='m'/>`,
+	`<description xmlns='urn:xmpp:jingle:apps:file-transfer:5'><file><name>x</name><date>2026-01-01T00:00:00Z</date><size>3</size><hash-used xmlns='urn:xmpp:hashes:2' algo='sha-256'/></file></description>`,
+	`<received xmlns='urn:xmpp:jingle:apps:file-transfer:5' creator='initiator' name='f'/>`,
+	`<checksum xmlns='urn:xmpp:jingle:apps:file-transfer:5' creator='initiator' name='f'><file><hash xmlns='urn:xmpp:hashes:2' algo='sha-256'>AQID</hash></file></checksum>`,
+	`<hash xmlns='urn:xmpp:hashes:2' algo='sha-256'>AQID</hash>`,
+	`<open xmlns='http://jabber.org/protocol/ibb' block-size='4096' sid='a' stanza='message'/>`,
+	`<transport xmlns='urn:xmpp:jingle:transports:ibb:1' block-size='4096' sid='a'/>`,
+	`<data xmlns='http://jabber.org/protocol/ibb' seq='1' sid='a'>AQID</data>`,
+	`<close xmlns='http://jabber.org/protocol/ibb' sid='a'/>`,
+	`<x xmlns='jabber:x:oob'><url>https://a.example</url><desc>d</desc></x>`,
 	`<request xmlns='urn:xmpp:http:upload:0' content-type='image/png' filename='a.png' size='12'/>`,
 	`<slot xmlns='urn:xmpp:http:upload:0'><put url='https://u.example/a'><header name='Cookie'>a=b</header></put><get url='https://u.example/a'/></slot>`,
 	`<query xmlns='urn:xmpp:mam:2' queryid='q' node='n'>` + form + set + `<flip-page/></query>`,
