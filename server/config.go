@@ -9,6 +9,7 @@ import (
 	"godwit/server/account"
 	"godwit/server/introduce"
 	"godwit/server/register"
+	"godwit/server/upload"
 	"godwit/store"
 	"godwit/stream"
 	"godwit/xep/extdisco"
@@ -26,6 +27,7 @@ type Store struct {
 	Blocklist store.Blocklist
 	PubSub    store.PubSub
 	Secrets   store.Secrets
+	Uploads   store.Uploads // needed with Config.Upload only
 	Commits   store.Committer
 }
 
@@ -59,6 +61,9 @@ type Config struct {
 	// AckDeadline is how long a client may take to answer a request for acknowledgement before its connection counts as dead; 60 s.
 	AckDeadline time.Duration
 
+	// Upload lets accounts put files on the server (XEP-0363); nil does not. Its store and log are the server's.
+	Upload *upload.Config
+
 	// Services are announced to an account (XEP-0215), with credentials made for it. May be nil. Safe for concurrent use.
 	Services func(account jid.JID) []extdisco.Service
 	// Removed is told that an account is no more, once its sessions have ended, so that what it was given beside them can be withdrawn. May
@@ -75,6 +80,8 @@ func (c *Config) check() error {
 	case c.Store.Accounts == nil || c.Store.Rosters == nil || c.Store.Archive == nil || c.Store.Inbox == nil ||
 		c.Store.LastSeen == nil || c.Store.Blocklist == nil || c.Store.PubSub == nil || c.Store.Secrets == nil || c.Store.Commits == nil:
 		return errors.New("server: the store is not complete")
+	case c.Upload != nil && c.Store.Uploads == nil:
+		return errors.New("server: the store keeps no uploads")
 	}
 	if c.Introduce == "" {
 		c.Introduce = introduce.Contacts

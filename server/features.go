@@ -30,5 +30,10 @@ func (s *Server) features() disco.Features {
 	if s.Registration != nil {
 		f.Server = append(f.Server, register.NS)
 	}
+	if s.Upload != nil {
+		features, identity, form := s.Upload.Announced()
+		f.Server = append(f.Server, features...)
+		f.Identities, f.Forms = append(f.Identities, identity), append(f.Forms, form)
+	}
 	return f
 }

@@ -185,7 +185,17 @@ func (s *Server) housekeep() {
 			return
 		case <-t.C:
 			s.sweep()
+			s.tidyFiles()
+		case <-s.tidy:
+			s.tidyFiles()
 		}
+	}
+}
+
+// tidyFiles removes files that nobody may have any more.
+func (s *Server) tidyFiles() {
+	if s.Upload != nil {
+		s.Upload.Sweep(s.life)
 	}
 }
 

@@ -21,6 +21,7 @@ import (
 	"godwit/server/register"
 	"godwit/server/roster"
 	"godwit/server/services"
+	"godwit/server/upload"
 	"godwit/stanza"
 	"godwit/stream"
 )
@@ -33,18 +34,21 @@ type Server struct {
 	Gate     *introduce.Gate
 	// Registration is nil where nobody may register.
 	Registration *register.Room
-	policy       *archive.Policy
-	bus          bus.Bus
-	streams      stream.ServerConfig
-	asker        *asker
-	started      time.Time
-	Counters     Counters
+	// Upload is nil where nobody may put files on the server.
+	Upload   *upload.Room
+	policy   *archive.Policy
+	bus      bus.Bus
+	streams  stream.ServerConfig
+	asker    *asker
+	started  time.Time
+	Counters Counters
 
 	life     context.Context // ends when the server stops
 	stop     context.CancelFunc
 	mu       sync.Mutex     // guards stopping, and with it the first Add of sessions
 	stopping bool           // nobody is let in any more
 	sessions sync.WaitGroup // connections being served, and the housekeeper
+	tidy     chan struct{}  // asks the housekeeper to remove files at once
 }
 
 // New puts a server together. It serves nobody until it is given links.
@@ -60,7 +64,7 @@ func New(ctx context.Context, cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{cfg: cfg, started: time.Now()}
+	s := &Server{cfg: cfg, started: time.Now(), tidy: make(chan struct{}, 1)}
 	s.life, s.stop = context.WithCancel(context.WithoutCancel(ctx))
 	s.Accounts = account.NewRegistry(account.Config{
 		Domain: cfg.Domain, Accounts: cfg.Store.Accounts, Rosters: cfg.Store.Rosters, Inbox: cfg.Store.Inbox,
@@ -74,6 +78,13 @@ func New(ctx context.Context, cfg Config) (*Server, error) {
 	s.asker = newAsker(cfg.Domain, s.Accounts)
 	if cfg.Register {
 		s.Registration = register.New(cfg.Domain, cfg.Store.registry(), s, cfg.RegisterRate, time.Now, cfg.Log)
+	}
+	if cfg.Upload != nil {
+		c := *cfg.Upload
+		c.Uploads, c.Log = cfg.Store.Uploads, cfg.Log
+		if s.Upload, err = upload.New(c); err != nil {
+			return nil, err
+		}
 	}
 	table := handler.NewTable(cfg.Log)
 	s.Pipeline = deliver.New(deliver.Config{
@@ -102,6 +113,9 @@ func (s *Server) register(t *handler.Table) (*disco.Room, error) {
 	info.Register(t, s.cfg.Program, s.started, s.Accounts)
 	if s.Registration != nil {
 		s.Registration.Register(t)
+	}
+	if s.Upload != nil {
+		s.Upload.Register(t)
 	}
 	room, err := disco.New(s.features(), s.cfg.Program.Name, s.Accounts)
 	if err != nil {
@@ -155,6 +169,10 @@ func (s *Server) EndAll(owner jid.JID, why *stream.Error) {
 	s.Accounts.EndAll(owner, why)
 	if s.cfg.Removed != nil {
 		s.cfg.Removed(owner)
+	}
+	select {
+	case s.tidy <- struct{}{}: // the files that belonged to it
+	default:
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"godwit/server/handler"
 	"godwit/stanza"
 	"godwit/xep/caps"
+	"godwit/xep/dataform"
 	"godwit/xep/disco"
 	"godwit/xmlstream"
 )
@@ -21,6 +22,9 @@ const Node = "https://godwit.invalid/server"
 type Features struct {
 	Server  []string // of the domain
 	Account []string // of every account, to its owner
+	// Identities the domain has besides that of a server, and forms that describe it (XEP-0128).
+	Identities []disco.Identity
+	Forms      []dataform.Form
 }
 
 // Contacts tells who may learn about whom; *account.Registry does.
@@ -38,7 +42,7 @@ type Room struct {
 // New returns the room.
 func New(f Features, name string, contacts Contacts) (*Room, error) {
 	r := &Room{
-		server:   disco.Info{Identities: []disco.Identity{{Category: "server", Type: "im", Name: name}}, Features: f.Server},
+		server:   disco.Info{Identities: append([]disco.Identity{{Category: "server", Type: "im", Name: name}}, f.Identities...), Features: f.Server, Forms: f.Forms},
 		account:  disco.Info{Identities: []disco.Identity{{Category: "account", Type: "registered"}}, Features: f.Account},
 		contacts: contacts,
 	}
