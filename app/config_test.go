@@ -35,7 +35,7 @@ func TestPrintConfig(t *testing.T) {
 		"defaults": nil,
 		"changed": {"--domain", "chat.example.org", "--data", `/srv/a "b" \c` + "\t中文", "--listen-stun", "off", "--auth-plain", "--register", "open",
 			"--max-sessions", "3", "--resume-timeout", "90m", "--archive-keep", "8760h30m", "--shutdown-timeout", "1500ms", "--log-format", "json",
-			"--tls-cert", "c.pem", "--tls-key", "k.pem", "--listen-shared", ":8443", "--turn-public", "203.0.113.5=10.0.0.5, 2001:db8::5",
+			"--tls-cert", "c.pem", "--tls-key", "k.pem", "--listen-shared", ":8443", "--listen-https", "off", "--web-url", "https://chat.example.org/", "--turn-public", "203.0.113.5=10.0.0.5, 2001:db8::5",
 			"--turn-allow", "10.0.0.0/8", "--turn-ports", "50000-50100", "--turn-credentials", "90m", "--stun-addresses", "off"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -182,7 +182,7 @@ type testServer struct {
 }
 
 // freePorts are the flags of a server beside others.
-var freePorts = []string{"--listen-c2s", "127.0.0.1:0", "--listen-c2s-tls", "127.0.0.1:0", "--listen-shared", "127.0.0.1:0", "--listen-stun", "127.0.0.1:0",
+var freePorts = []string{"--listen-c2s", "127.0.0.1:0", "--listen-c2s-tls", "127.0.0.1:0", "--listen-https", "127.0.0.1:0", "--listen-shared", "127.0.0.1:0", "--listen-stun", "127.0.0.1:0",
 	"--listen-admin", "127.0.0.1:0"}
 
 func serve(t testing.TB, data string, more ...string) *testServer {

@@ -40,7 +40,9 @@ type node struct {
 	server *server.Server
 	relay  *relay.Server // STUN, and TURN unless that is off; nil without both
 	mux    *tcpmux.Mux   // the shared port; nil without
-	web    *http.Server  // what it serves over HTTPS
+	https  *tcpmux.Mux   // the port of the page; nil without
+	web    *http.Server  // what both serve over HTTPS
+	page   string        // where browsers find it; "" if nowhere
 	admin  *admin.Surface
 
 	listeners []io.Closer // of clients, closed first
@@ -78,8 +80,15 @@ func (n *node) listen(ctx context.Context, c *serveCommand, st server.Store) err
 	if err := n.listenRelay(ctx, c); err != nil {
 		return err
 	}
+	if err := n.listenHTTPS(ctx, c, connections, refused); err != nil {
+		return err
+	}
 	if err := n.listenShared(ctx, c, connections, refused); err != nil {
 		return err
+	}
+	n.serveWeb(c)
+	if n.mux != nil {
+		n.run(n.mux.Serve)
 	}
 	return n.listenAdmin(ctx, c, st)
 }

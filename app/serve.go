@@ -34,6 +34,7 @@ type serveCommand struct {
 
 	ListenC2S    string `name:"listen-c2s" toml:"listen.c2s" default:":5222" placeholder:"ADDRESS" help:"Clients with STARTTLS. \"off\" disables a listener, port 0 picks one."`
 	ListenC2STLS string `name:"listen-c2s-tls" toml:"listen.c2s-tls" default:":5223" placeholder:"ADDRESS" help:"Clients with TLS from the first byte (XEP-0368)."`
+	ListenHTTPS  string `name:"listen-https" toml:"listen.https" default:":5443" placeholder:"ADDRESS" help:"The web client and the WebSocket (RFC 7395), over HTTPS."`
 	ListenShared string `name:"listen-shared" toml:"listen.shared" default:"auto" placeholder:"ADDRESS" help:"One TCP port for clients, TURN and HTTPS together, told apart by their first bytes and ALPN, for networks that let only port 443 out. auto is :443 where that can be had; an address that is given must be."`
 	ListenSTUN   string `name:"listen-stun" toml:"listen.stun" default:":3478" placeholder:"ADDRESS" help:"STUN over UDP and TCP, by which clients learn how they look from outside."`
 	ListenSTUN2  string `name:"listen-stun-alternate" toml:"listen.stun-alternate" default:"auto" placeholder:"ADDRESS" help:"A second port for STUN over UDP, by which clients learn what kind of router they are behind (RFC 5780). auto is the port after STUN's where that can be had."`
@@ -52,6 +53,8 @@ type serveCommand struct {
 
 	TLSCert string `name:"tls-cert" toml:"tls.cert" placeholder:"FILE" help:"Certificate chain in PEM. Without one the server makes its own and keeps it in the data directory. Read again on SIGHUP."`
 	TLSKey  string `name:"tls-key" toml:"tls.key" placeholder:"FILE" help:"The certificate's key in PEM."`
+
+	WebURL string `name:"web-url" toml:"web.url" placeholder:"URL" help:"Where browsers find the web client, if that is not https://DOMAIN:PORT/ of the https listener: behind a router or a proxy, such as https://chat.example.org/."`
 
 	AuthPlain bool   `name:"auth-plain" toml:"auth.plain" help:"Also offer PLAIN, inside TLS only, for clients that know no SCRAM. They send the password itself."`
 	Register  string `toml:"auth.register" default:"off" enum:"off,open" help:"Whether clients may make accounts, change their password and remove their account (XEP-0077): off or open (to everybody)."`
@@ -105,6 +108,9 @@ func (c *serveCommand) Run(ctx context.Context, s streams, k *kong.Context) erro
 	}
 	if n.first {
 		welcome(s.err, c.Data, n.domain, n.cert)
+	}
+	if n.page != "" {
+		fmt.Fprintln(s.out, "page", n.page)
 	}
 	fmt.Fprintln(s.out, "ready")
 	hup, stop := hangups()

@@ -23,7 +23,7 @@ func TestFirstStart(t *testing.T) {
 	data := filepath.Join(t.TempDir(), "my data")
 	s := serve(t, data)
 	var names []string
-	for _, line := range s.lines[:len(s.lines)-1] {
+	for _, line := range s.lines[:len(s.lines)-2] {
 		f := strings.Fields(line)
 		if len(f) != 3 || f[0] != "listening" {
 			t.Fatalf("standard output: %q", line)
@@ -33,8 +33,12 @@ func TestFirstStart(t *testing.T) {
 		}
 		names = append(names, f[1])
 	}
-	if !slices.Equal(names, []string{"c2s", "c2s-tls", "stun", "stun-alternate", "turn", "shared", "admin"}) || s.lines[len(s.lines)-1] != "ready" {
+	if !slices.Equal(names, []string{"c2s", "c2s-tls", "stun", "stun-alternate", "turn", "https", "shared", "admin"}) || s.lines[len(s.lines)-1] != "ready" {
 		t.Errorf("standard output: %q", s.lines)
+	}
+	_, port, _ := net.SplitHostPort(s.addr("https"))
+	if got := s.lines[len(s.lines)-2]; got != "page https://localhost:"+port+"/" {
+		t.Errorf("%q", got)
 	}
 	if !strings.Contains(s.stderr(), "godwit user add --data '"+data+"' alice@localhost") {
 		t.Errorf("no advice that can be pasted into a shell in %s", s.stderr())
@@ -59,7 +63,7 @@ func TestFirstStart(t *testing.T) {
 }
 
 func TestListenersOff(t *testing.T) {
-	s := serve(t, t.TempDir(), "--listen-c2s-tls", "off", "--listen-shared", "off", "--listen-stun", "off", "--listen-admin", "off")
+	s := serve(t, t.TempDir(), "--listen-c2s-tls", "off", "--listen-https", "off", "--listen-shared", "off", "--listen-stun", "off", "--listen-admin", "off")
 	if len(s.lines) != 2 || s.addr("c2s") == "" {
 		t.Errorf("%q", s.lines)
 	}
@@ -80,7 +84,7 @@ func TestPortInUse(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer taken.Close()
-	for _, name := range []string{"c2s", "c2s-tls", "shared", "stun", "turn", "admin"} {
+	for _, name := range []string{"c2s", "c2s-tls", "https", "shared", "stun", "turn", "admin"} {
 		t.Run(name, func(t *testing.T) {
 			data := t.TempDir()
 			args := append([]string{"serve", "--data", data}, freePorts...)

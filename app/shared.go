@@ -3,12 +3,8 @@ package app
 import (
 	"context"
 	"errors"
-	"io"
-	"log/slog"
 	"net"
-	"net/http"
 	"os"
-	"time"
 
 	"godwit/admin"
 	"godwit/link"
@@ -37,7 +33,7 @@ func (n *node) listenShared(ctx context.Context, c *serveCommand, connections *l
 	case automatic:
 		address, must = sharedPort, false
 	}
-	lc := net.ListenConfig{KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: 2 * time.Minute, Interval: 30 * time.Second, Count: 5}}
+	lc := net.ListenConfig{KeepAliveConfig: keepAlive}
 	l, err := lc.Listen(ctx, "tcp", address)
 	switch {
 	case err != nil && must:
@@ -47,10 +43,7 @@ func (n *node) listenShared(ctx context.Context, c *serveCommand, connections *l
 			"address", address, "help", "--listen-shared ADDRESS, or off")
 		return nil
 	}
-	n.mux, err = tcpmux.New(l, tcpmux.Config{
-		TLS: n.tlsConfig(), Admit: connections.Acquire, Pending: link.NewAddressLimiter(maxPendingPerAddress, maxPending).Acquire,
-		Refused: refused, Logger: n.log,
-	})
+	n.mux, err = tcpmux.New(l, n.muxConfig(connections, refused))
 	if err != nil {
 		l.Close()
 		return err
@@ -66,11 +59,7 @@ func (n *node) listenShared(ctx context.Context, c *serveCommand, connections *l
 		n.run(func() error { return endedRelay(n.relay.ServeTCP(turn)) })
 		_, n.places.shared = splitPort(n.mux.Addr())
 	}
-	n.web = webServer(n.log)
-	pages := n.mux.Listen(tcpmux.HTTP)
-	n.run(func() error { return endedWeb(n.web.Serve(pages)) })
 	n.announce("shared", n.mux.Addr())
-	n.run(n.mux.Serve)
 	return nil
 }
 
@@ -83,40 +72,6 @@ func whyNot(err error) string {
 		return "this user may not have it"
 	}
 	return err.Error()
-}
-
-func endedWeb(err error) error {
-	if errors.Is(err, http.ErrServerClosed) || errors.Is(err, net.ErrClosed) {
-		return nil
-	}
-	return err
-}
-
-// webServer serves HTTPS on the shared port. Handler is where the web client goes.
-func webServer(log *slog.Logger) *http.Server {
-	return &http.Server{
-		Handler:           frontPage(),
-		ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 15 * time.Second, WriteTimeout: 15 * time.Second, IdleTimeout: time.Minute,
-		MaxHeaderBytes: 16 << 10,
-		HTTP2:          &http.HTTP2Config{MaxConcurrentStreams: 32},
-		ErrorLog:       slog.NewLogLogger(log.Handler(), slog.LevelDebug), // it is strangers who cause them
-	}
-}
-
-// frontPage tells whoever comes with a browser what this is.
-func frontPage() http.Handler {
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-		io.WriteString(w, "This is a Godwit server: instant messaging with any XMPP client.\nThere is nothing for browsers here.\n")
-	})
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		h := w.Header()
-		h.Set("X-Content-Type-Options", "nosniff")
-		h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
-		h.Set("Referrer-Policy", "no-referrer")
-		mux.ServeHTTP(w, r)
-	})
 }
 
 // countShared hands what the shared port counts to the metrics.

@@ -145,7 +145,7 @@ func frontPageOf(t *testing.T, s *testServer, shared string) {
 		if a.StatusCode != tt.code || a.Header.Get("X-Content-Type-Options") != "nosniff" || a.Header.Get("Content-Security-Policy") == "" {
 			t.Errorf("%s %s: %s %v", tt.method, tt.path, a.Status, a.Header)
 		}
-		if tt.method == "GET" && tt.code == 200 && (a.Proto != "HTTP/2.0" || !strings.Contains(string(body), "Godwit server") || a.Header.Get("Content-Type") != "text/plain; charset=utf-8") {
+		if tt.method == "GET" && tt.code == 200 && (a.Proto != "HTTP/2.0" || !strings.Contains(string(body), "Godwit") || a.Header.Get("Content-Type") != "text/html; charset=utf-8") {
 			t.Errorf("%s %v %q", a.Proto, a.Header, body)
 		}
 	}
@@ -355,6 +355,10 @@ func TestTURNSettings(t *testing.T) {
 		{"no address for STUN", "--stun-addresses 1.2.3", "--stun-addresses"},
 		{"a listener that knows no auto", "--listen-c2s auto", "--listen-c2s"},
 		{"a listener that is none", "--listen-shared 443", "--listen-shared"},
+		{"a page without TLS", "--web-url http://chat.example.org", "--web-url"},
+		{"a page that is none", "--web-url chat.example.org", "--web-url"},
+		{"a page below another", "--web-url https://example.org/chat", "--web-url"},
+		{"a page with a password", "--web-url https://a:b@example.org/", "--web-url"},
 	} {
 		t.Run(tt.why, func(t *testing.T) {
 			settings(t, strings.Fields(tt.args)...).must(t, exitUsage, tt.want)

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"errors"
 	"net"
 	"strconv"
 	"time"
@@ -20,7 +21,7 @@ func (c *serveCommand) Validate() error {
 		name, address string
 		auto          bool
 	}{
-		{"c2s", c.ListenC2S, false}, {"c2s-tls", c.ListenC2STLS, false}, {"shared", c.ListenShared, true}, {"stun", c.ListenSTUN, false},
+		{"c2s", c.ListenC2S, false}, {"c2s-tls", c.ListenC2STLS, false}, {"https", c.ListenHTTPS, false}, {"shared", c.ListenShared, true}, {"stun", c.ListenSTUN, false},
 		{"stun-alternate", c.ListenSTUN2, true}, {"turn", c.ListenTURN, true}, {"admin", c.ListenAdmin, false},
 	} {
 		if l.auto && l.address == automatic {
@@ -30,7 +31,7 @@ func (c *serveCommand) Validate() error {
 			return err
 		}
 	}
-	if err := c.checkRelay(); err != nil {
+	if err := errors.Join(c.checkRelay(), c.checkWeb()); err != nil {
 		return err
 	}
 	for _, n := range []struct {

@@ -94,7 +94,7 @@ func TestBot(t *testing.T) {
 	env := append(os.Environ(), "PATH="+filepath.Dir(binary)+string(os.PathListSeparator)+os.Getenv("PATH"), "GODWIT_PASSWORD=a long password", "HOME="+dir)
 	data := filepath.Join(dir, "data")
 
-	server := start(t, env, binary, "serve", "--data", data, "--listen-c2s", "127.0.0.1:0", "--listen-c2s-tls", "off", "--listen-shared", "off", "--listen-stun", "127.0.0.1:0", "--listen-admin", "off")
+	server := start(t, env, binary, "serve", "--data", data, "--listen-c2s", "127.0.0.1:0", "--listen-c2s-tls", "off", "--listen-https", "off", "--listen-shared", "off", "--listen-stun", "127.0.0.1:0", "--listen-admin", "off")
 	address, _ := strings.CutPrefix(server.until(t, "listening c2s "), "listening c2s ")
 	server.until(t, "ready")
 	for _, name := range []string{"alice", "bob"} {

@@ -146,7 +146,7 @@ func missing(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	l := langOf(r)
-	show(w, missingTemplate, l, http.StatusServiceUnavailable, struct {
+	show(w, missingTemplate, l, http.StatusOK, struct {
 		Lang      lang
 		Tag, Host string
 	}{l, l.tag(), r.Host})

@@ -41,7 +41,7 @@ type Server struct {
 func StartServer(t testing.TB, place Place, address string, more ...string) *Server {
 	t.Helper()
 	return startServer(t, place, append([]string{"--listen-c2s", net.JoinHostPort(address, "0"), "--listen-c2s-tls", "off",
-		"--listen-shared", net.JoinHostPort(address, "0"), "--listen-stun", net.JoinHostPort(address, "0"), "--listen-admin", "127.0.0.1:0"}, more...)...)
+		"--listen-https", net.JoinHostPort(address, "0"), "--listen-shared", net.JoinHostPort(address, "0"), "--listen-stun", net.JoinHostPort(address, "0"), "--listen-admin", "127.0.0.1:0"}, more...)...)
 }
 
 // startServer starts a server with these flags and waits until it is ready.

@@ -1,0 +1,164 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"godwit/link"
+	"godwit/tcpmux"
+	"godwit/web"
+)
+
+// page is the web client that the program was built with; nil without.
+func page() fs.FS { return nil }
+
+// mounts are handlers that other rooms bring for the HTTP face, by pattern.
+func (n *node) mounts(*serveCommand) map[string]http.Handler {
+	return map[string]http.Handler{}
+}
+
+// listenHTTPS opens the port of the page and the WebSocket. It is told apart like the shared port, of which HTTP is the only share: who is silent,
+// slow or speaks something else is closed, and who speaks HTTP without TLS is told.
+func (n *node) listenHTTPS(ctx context.Context, c *serveCommand, connections *link.AddressLimiter, refused func(net.Addr)) error {
+	if c.ListenHTTPS == "off" {
+		return nil
+	}
+	lc := net.ListenConfig{KeepAliveConfig: keepAlive}
+	l, err := lc.Listen(ctx, "tcp", c.ListenHTTPS)
+	if err != nil {
+		return listenError("https", c.ListenHTTPS, err)
+	}
+	n.https, err = tcpmux.New(l, n.muxConfig(connections, refused))
+	if err != nil {
+		l.Close()
+		return err
+	}
+	n.listeners = append(n.listeners, n.https)
+	n.announce("https", n.https.Addr())
+	return nil
+}
+
+// keepAlive finds peers that are gone without a word.
+var keepAlive = net.KeepAliveConfig{Enable: true, Idle: 2 * time.Minute, Interval: 30 * time.Second, Count: 5}
+
+// muxConfig is what ports have in common that tell protocols apart.
+func (n *node) muxConfig(connections *link.AddressLimiter, refused func(net.Addr)) tcpmux.Config {
+	return tcpmux.Config{
+		TLS: n.tlsConfig(), Admit: connections.Acquire, Pending: link.NewAddressLimiter(maxPendingPerAddress, maxPending).Acquire,
+		Refused: refused, Logger: n.log,
+	}
+}
+
+// serveWeb serves the page on its own port and on the shared one, whichever there are.
+func (n *node) serveWeb(c *serveCommand) {
+	at := n.webAddress(c)
+	n.web = webServer(web.New(web.Config{
+		Page: page(), Mounts: n.mounts(c), Address: at, Own: n.ownName(c), Strict: !n.cert.own, Logger: n.log,
+	}), n.log)
+	for _, m := range []*tcpmux.Mux{n.https, n.mux} {
+		if m == nil {
+			continue
+		}
+		pages := m.Listen(tcpmux.HTTP)
+		n.run(func() error { return endedWeb(n.web.Serve(pages)) })
+	}
+	if n.https != nil {
+		n.run(n.https.Serve)
+	}
+	n.page = c.WebURL
+	if n.page == "" && at != "" {
+		n.page = "https://" + at + "/"
+	}
+}
+
+// webAddress is the host and port by which the world reaches the page; "" when it does not.
+func (n *node) webAddress(c *serveCommand) string {
+	if c.WebURL != "" {
+		u, _ := url.Parse(c.WebURL) // was checked
+		return u.Host
+	}
+	m := n.https
+	if m == nil {
+		m = n.mux
+	}
+	if m == nil {
+		return ""
+	}
+	host := n.domain
+	if ip, err := netip.ParseAddr(strings.Trim(host, "[]")); err == nil && ip.Is6() {
+		host = "[" + ip.String() + "]"
+	}
+	if _, port := splitPort(m.Addr()); port != 443 {
+		host += ":" + strconv.Itoa(int(port))
+	}
+	return host
+}
+
+// ownName reports whether a host is a name or an address of this server, as far as it knows.
+func (n *node) ownName(c *serveCommand) func(host string) bool {
+	known := map[string]bool{}
+	for _, name := range hostNames(n.domain) {
+		known[name] = true
+	}
+	if u, err := url.Parse(c.WebURL); err == nil && u.Hostname() != "" {
+		known[strings.ToLower(u.Hostname())] = true
+	}
+	return func(host string) bool {
+		ip, err := netip.ParseAddr(host)
+		return known[strings.ToLower(host)] || err == nil && hasAddress(ip)
+	}
+}
+
+// hostNames are the names of a server: its domain, those of this machine, and localhost.
+func hostNames(domain string) []string {
+	names := []string{strings.ToLower(domain), "localhost"}
+	if name, err := os.Hostname(); err == nil && name != "" {
+		name = strings.ToLower(name)
+		names = append(names, name)
+		if !strings.Contains(name, ".") {
+			names = append(names, name+".local") // as multicast DNS has it
+		}
+	}
+	return names
+}
+
+// checkWeb is the part of Validate about the page.
+func (c *serveCommand) checkWeb() error {
+	if c.WebURL == "" {
+		return nil
+	}
+	u, err := url.Parse(c.WebURL)
+	if err != nil || u.Scheme != "https" || u.Host == "" || u.User != nil || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" {
+		return usagef("--web-url %s: an address such as https://chat.example.org/, without a path", c.WebURL)
+	}
+	return nil
+}
+
+func endedWeb(err error) error {
+	if errors.Is(err, http.ErrServerClosed) || errors.Is(err, net.ErrClosed) {
+		return nil
+	}
+	return err
+}
+
+// webServer bounds what browsers may do. A handler that takes or gives more than fits these times moves its deadlines itself
+// (http.ResponseController).
+func webServer(h http.Handler, log *slog.Logger) *http.Server {
+	return &http.Server{
+		Handler:           h,
+		ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 15 * time.Second, WriteTimeout: 2 * time.Minute, IdleTimeout: time.Minute,
+		MaxHeaderBytes: 16 << 10,
+		HTTP2:          &http.HTTP2Config{MaxConcurrentStreams: 32},
+		ErrorLog:       slog.NewLogLogger(log.Handler(), slog.LevelDebug), // it is strangers who cause them
+	}
+}
