@@ -4,6 +4,7 @@ package cache
 type Cache interface {
 	Committer
 	History
+	Chats
 	Outbox
 	Deposits
 	Positions

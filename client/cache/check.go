@@ -26,7 +26,8 @@ func Stamp(t time.Time) time.Time {
 
 // Check returns ErrInvalid or ErrLimit for a batch that can never be stored.
 func (b *Batch) Check() error {
-	if n := len(b.Add) + len(b.Enqueue) + len(b.Progress) + len(b.Deposit) + len(b.Deposited) + len(b.Positions) + len(b.Records); n > MaxBatchEntries {
+	n := len(b.Add) + len(b.Enqueue) + len(b.Progress) + len(b.Deposit) + len(b.Deposited) + len(b.Positions) + len(b.Records)
+	if n += len(b.Read) + len(b.Forget); n > MaxBatchEntries {
 		return limit("%d entries in one batch, %d allowed", n, MaxBatchEntries)
 	}
 	if n := b.Bytes(); n > MaxBatchBytes {
@@ -58,6 +59,11 @@ func (b *Batch) Check() error {
 			return invalid("position in archive %q", p.Archive)
 		}
 	}
+	for i := range b.Read {
+		if !b.Read[i].Chat.IsBare() {
+			return invalid("chat %q is not a bare address", b.Read[i].Chat)
+		}
+	}
 	for i := range b.Records {
 		if r := &b.Records[i]; r.Name == "" || len(r.Name) > MaxNameBytes || len(r.Value) > MaxRecordBytes {
 			return invalid("record %q of %d bytes", r.Name, len(r.Value))
@@ -70,7 +76,7 @@ func (b *Batch) Check() error {
 func (b *Batch) Bytes() int {
 	n := 0
 	for i := range b.Add {
-		n += len(b.Add[i].Stanza) + len(b.Add[i].Body)
+		n += len(b.Add[i].Stanza) + len(b.Add[i].Body) + len(b.Add[i].Quote)
 	}
 	for i := range b.Enqueue {
 		n += len(b.Enqueue[i].Stanza)
@@ -90,7 +96,7 @@ func (m *Message) check() error {
 		return invalid("a message needs bare addresses of chat and sender, not %q and %q", m.Chat, m.Sender)
 	case m.Direction != In && m.Direction != Out:
 		return invalid("direction %d", m.Direction)
-	case m.State < StateQueued || m.State > StateReceived || (m.State == StateReceived) != (m.Direction == In):
+	case m.State < StateQueued || m.State > StateRead || (m.State == StateReceived) != (m.Direction == In):
 		return invalid("state %d of a message with direction %d", m.State, m.Direction)
 	case m.Time.IsZero():
 		return invalid("a message needs a time")
@@ -98,8 +104,14 @@ func (m *Message) check() error {
 		return invalid("archive and stanza-id go together")
 	case !m.Archive.IsZero() && !m.Archive.IsBare():
 		return invalid("archive %q is not a bare address", m.Archive)
-	case len(m.OriginID) > maxID || len(m.StanzaID) > maxID:
+	case len(m.OriginID) > maxID || len(m.StanzaID) > maxID || len(m.Name) > maxID || len(m.Target) > maxID || len(m.ReplyTo) > maxID:
 		return limit("an id of more than %d bytes", maxID)
+	case m.Kind > KindRetraction || (m.Kind == KindText) != (m.Target == ""):
+		return invalid("kind %d and target go together", m.Kind)
+	case !m.ReplyFrom.IsZero() && !m.ReplyFrom.IsBare():
+		return invalid("author %q of what is answered is not a bare address", m.ReplyFrom)
+	case !m.Edited.IsZero() || !m.Retracted.IsZero() || m.Original != "":
+		return invalid("edits and retractions are messages of their own")
 	case len(m.Stanza) > maxStanza || len(m.Error) > maxText:
 		return limit("a stanza of %d bytes, %d allowed", len(m.Stanza), maxStanza)
 	}

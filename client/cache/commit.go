@@ -9,6 +9,9 @@ import (
 // Batch is a set of changes that become durable together or not at all. They apply in the order of the fields.
 type Batch struct {
 	// Add are messages for the history; copies of what is there are merged into it.
+	//
+	// One that changes another (Kind) is kept like any other, but is no part of Messages, Search or Chats. It takes effect at once
+	// if the message it changes is there, else when that one is added; see Message.Change.
 	Add []Message
 	// Enqueue are records for the outbox. Each needs its Message in Add of the same batch. A record whose origin-id the
 	// account has used before refuses the whole batch with ErrExists.
@@ -23,6 +26,15 @@ type Batch struct {
 	Positions []Position
 	// Records are pieces of session state to keep together with all this.
 	Records []Record
+	// Read says how far chats have been read.
+	Read []Reading
+	// Forget takes messages out of the history; their keys stay, so they do not come back. Unknown ones are ignored, as are those
+	// in the outbox.
+	Forget []Key
+
+	// Backfill: what is added is older than what is known, as when an archive is read backwards. It is not unread, and changes
+	// among it do not undo newer ones.
+	Backfill bool
 }
 
 // Key names a message by its author's bare address and origin-id.
@@ -55,12 +67,17 @@ type Added struct {
 	ID int64
 	// New is set when the message was not known before. Only then is it shown.
 	New bool
+	// Changed is a message of KindText as it is now, without its Stanza, when that is not as it was before or as it was handed over:
+	// the one that a message which changes another has changed, or the one added itself when changes to it came before it.
+	Changed *Message
 }
 
 // Result tells what became of a batch, position by position.
 type Result struct {
 	Added    []Added
 	Enqueued []int64 // OutboxRecord.Seq
+	// Read tells, for each of Batch.Read, the place of the last message that is read now, or zero when nothing changed.
+	Read []Cursor
 }
 
 // Committer makes changes durable, many batches at once.

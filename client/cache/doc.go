@@ -19,6 +19,18 @@
 // The caller vouches for both keys: the author is the address the stream verified, and a stanza-id counts only when it was
 // given by an archive the user trusts (XEP-0359 §6).
 //
+// # Changes
+//
+// Corrections (XEP-0308) and retractions (XEP-0424) are messages with keys, places in the outbox and states of their own. They
+// are kept beside what was said and never listed; the message they change shows their effect. Who may change what is decided
+// here, in Message.Change: author and chat must be the same. A change may come before the message it changes.
+//
+// # Chats and reading
+//
+// The list of chats is kept up to date with each batch and never counted anew: its cost does not grow with the history. Each message
+// of the other side is unread when it is added, unless it was added as Backfill, until a [Reading] covers it. So neither clocks that
+// differ nor what comes late make a message count as read that nobody saw.
+//
 // # Durable before acknowledged
 //
 // What belongs together is written together in one [Batch], and a batch is on disk before its done function runs. A client

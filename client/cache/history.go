@@ -28,6 +28,7 @@ const (
 	StateFailed    State = 3 // refused; Message.Error says why
 	StateDelivered State = 4 // the peer's client has it
 	StateReceived  State = 5 // incoming
+	StateRead      State = 6 // the other side has read it
 )
 
 // Message is one message of the history.
@@ -42,6 +43,9 @@ type Message struct {
 	From jid.JID
 	// OriginID is the id the author's client gave (XEP-0359 §4), or "".
 	OriginID string
+	// Name is the id attribute where that is not the same as OriginID, else "". Other messages refer to a message by it: replies,
+	// corrections, receipts, markers. It is no key, since nobody keeps authors from using one twice. See Ref.
+	Name string
 	// Archive and StanzaID are the second key: the archive's bare address and the id it gave (XEP-0359 §3); both or neither.
 	Archive  jid.JID
 	StanzaID string
@@ -59,6 +63,33 @@ type Message struct {
 	Stanza []byte
 	// Error is why it failed.
 	Error string
+
+	// Kind says whether it is something said, or changes something said.
+	Kind Kind
+	// Target is, for one that changes another, that one's Ref or OriginID. Author and chat of the two are the same.
+	Target string
+
+	// ReplyTo is the Ref or OriginID of the message in the same chat that it answers (XEP-0461), or "".
+	ReplyTo string
+	// ReplyFrom is the bare address of that message's author as the reply tells, or zero.
+	ReplyFrom jid.JID
+	// Quote is the quotation that stood before Body for clients that know no replies; it includes the line break.
+	Quote string
+
+	// Edited is when it was edited last, zero for never. Body is then the newest text, Original the first.
+	Edited   time.Time
+	Original string
+	// Retracted is when its author took it back, zero for never. All text is gone then, and Stanza is nil. It is set for the edits of
+	// what was retracted as well.
+	Retracted time.Time
+}
+
+// Ref is the id by which other messages refer to m.
+func (m *Message) Ref() string {
+	if m.Name != "" {
+		return m.Name
+	}
+	return m.OriginID
 }
 
 // HistoryQuery asks for a part of one chat, or of all.
@@ -80,6 +111,14 @@ type Cursor struct {
 
 // IsZero reports whether the cursor is no place.
 func (c Cursor) IsZero() bool { return c.ID == 0 && c.Time.IsZero() }
+
+// Before reports whether c stands before d.
+func (c Cursor) Before(d Cursor) bool {
+	if !c.Time.Equal(d.Time) {
+		return c.Time.Before(d.Time)
+	}
+	return c.ID < d.ID
+}
 
 // String gives the cursor as a text without meaning to others; ParseCursor reads it.
 func (c Cursor) String() string {
@@ -111,12 +150,21 @@ const MaxHistoryPage = 500
 
 // History reads what was said. Adding goes through [Committer].
 type History interface {
-	// Messages returns one page. more is set when there were more in that direction.
+	// Messages returns one page of what was said (KindText, also what was retracted). more is set when there were more in that
+	// direction.
 	Messages(ctx context.Context, q HistoryQuery) (page []Message, more bool, err error)
 	// Message returns the one message with that first key, or ErrNotFound.
 	Message(ctx context.Context, sender jid.JID, originID string) (Message, error)
 	// MessageByStanzaID returns the one message with that second key, or ErrNotFound.
 	MessageByStanzaID(ctx context.Context, archive jid.JID, stanzaID string) (Message, error)
+	// Find returns what an author means by an id in a chat: the message of any kind with that OriginID, else the newest one (by
+	// place) with that Name, or ErrNotFound.
+	Find(ctx context.Context, chat, sender jid.JID, id string) (Message, error)
+	// Changes returns the messages that change the one an author means by an id in a chat, in the order of their places: at most
+	// MaxChanges, the newest. Unknown messages have none.
+	Changes(ctx context.Context, chat, sender jid.JID, id string) ([]Message, error)
+	// Search returns one page of what was said and holds the words, the newest first. more is set when there were more.
+	Search(ctx context.Context, q SearchQuery) (page []Message, more bool, err error)
 	// DeleteMessages removes up to batch messages older than before (0: no bound on the number), never those still in the
 	// outbox. Their keys stay.
 	DeleteMessages(ctx context.Context, before time.Time, batch int) (removed int, err error)

@@ -35,7 +35,7 @@ func keys(m *cache.Message) (out []seenKey) {
 
 // apply makes the changes of a checked batch, or none.
 func (d *data) apply(b *cache.Batch) (cache.Result, error) {
-	r := cache.Result{Added: make([]cache.Added, len(b.Add)), Enqueued: make([]int64, len(b.Enqueue))}
+	r := cache.Result{Added: make([]cache.Added, len(b.Add)), Enqueued: make([]int64, len(b.Enqueue)), Read: make([]cache.Cursor, len(b.Read))}
 	for i := range b.Enqueue {
 		id := b.Enqueue[i].OriginID
 		for j := range b.Add {
@@ -50,7 +50,7 @@ func (d *data) apply(b *cache.Batch) (cache.Result, error) {
 		}
 	}
 	for i := range b.Add {
-		r.Added[i] = d.add(b.Add[i])
+		r.Added[i] = d.add(b.Add[i], b.Backfill)
 	}
 	for i := range b.Enqueue {
 		rec := b.Enqueue[i]
@@ -78,13 +78,24 @@ func (d *data) apply(b *cache.Batch) (cache.Result, error) {
 			d.records[rec.Name] = bytes.Clone(rec.Value)
 		}
 	}
+	for i := range b.Read {
+		r.Read[i] = d.markRead(b.Read[i])
+	}
+	for _, k := range b.Forget {
+		m := d.messages[d.seen[seenKey{false, k.Sender, k.OriginID}].message]
+		if m != nil && (m.Direction == cache.In || d.record(m.OriginID) == nil) {
+			d.remove(m)
+			d.leaveKeys(map[int64]bool{m.ID: true})
+		}
+	}
 	return r, nil
 }
 
 // add puts a message into the history, or merges it with what is there.
-func (d *data) add(m cache.Message) cache.Added {
+func (d *data) add(m cache.Message, backfill bool) cache.Added {
 	m.Time, m.Stanza = cache.Stamp(m.Time), bytes.Clone(m.Stanza)
 	known, found := int64(0), false
+	var changed *cache.Message
 	for _, k := range keys(&m) {
 		s, ok := d.seen[k]
 		if !ok {
@@ -99,33 +110,40 @@ func (d *data) add(m cache.Message) cache.Added {
 		}
 	}
 	if !found {
-		d.lastID++
-		m.ID = d.lastID
-		d.messages[m.ID] = &m
-		d.chats[m.Chat] = insert(d.chats[m.Chat], &m)
-		d.all = insert(d.all, &m)
+		changed = d.addNew(&m, backfill)
 		known = m.ID
 	} else if old := d.messages[known]; old != nil {
-		old.Merge(&m)
+		d.merge(old, &m)
 	}
 	for _, k := range keys(&m) {
 		s := d.seen[k]
 		d.seen[k] = seen{known, later(s.at, m.Time)}
 	}
-	return cache.Added{ID: known, New: !found}
+	return cache.Added{ID: known, New: !found, Changed: changed}
+}
+
+// merge adds what a copy knows to the record that stands.
+func (d *data) merge(m, copy *cache.Message) {
+	named := m.Name
+	m.Merge(copy)
+	if m.Name != named {
+		k := changeKey{m.Chat, m.Sender, m.Name}
+		d.named[k] = insert(d.named[k], m)
+	}
+	d.searchable(m)
 }
 
 // unite makes one record of two and returns the id of the one that stays, the older.
 func (d *data) unite(a, b int64) int64 {
 	keep, drop := min(a, b), max(a, b)
 	old := d.messages[drop]
-	d.messages[keep].Merge(old)
-	d.remove(old)
+	d.merge(d.messages[keep], old)
 	for k, s := range d.seen {
 		if s.message == drop {
 			d.seen[k] = seen{keep, s.at}
 		}
 	}
+	d.remove(old)
 	return keep
 }
 
@@ -136,26 +154,53 @@ func later(a, b time.Time) time.Time {
 	return b
 }
 
-// less orders messages by place.
-func less(a, b cache.Cursor) bool {
-	if !a.Time.Equal(b.Time) {
-		return a.Time.Before(b.Time)
-	}
-	return a.ID < b.ID
+func insert(list []*cache.Message, m *cache.Message) []*cache.Message {
+	i := sort.Search(len(list), func(i int) bool { return m.Place().Before(list[i].Place()) })
+	return slices.Insert(list, i, m)
 }
 
-func insert(list []*cache.Message, m *cache.Message) []*cache.Message {
-	i := sort.Search(len(list), func(i int) bool { return less(m.Place(), list[i].Place()) })
-	return slices.Insert(list, i, m)
+// without takes a message out of a list by place.
+func without(list []*cache.Message, m *cache.Message) []*cache.Message {
+	i := sort.Search(len(list), func(i int) bool { return !list[i].Place().Before(m.Place()) })
+	if i < len(list) && list[i] == m {
+		return slices.Delete(list, i, i+1)
+	}
+	return list
+}
+
+// drop takes a message out of one list of several.
+func drop[K comparable](lists map[K][]*cache.Message, k K, m *cache.Message) {
+	if lists[k] = without(lists[k], m); len(lists[k]) == 0 {
+		delete(lists, k)
+	}
 }
 
 // remove takes a message out of the history and leaves its keys.
 func (d *data) remove(m *cache.Message) {
-	same := func(o *cache.Message) bool { return o == m }
 	delete(d.messages, m.ID)
-	d.all = slices.DeleteFunc(d.all, same)
-	if d.chats[m.Chat] = slices.DeleteFunc(d.chats[m.Chat], same); len(d.chats[m.Chat]) == 0 {
-		delete(d.chats, m.Chat)
+	delete(d.folded, m.ID)
+	if m.Name != "" {
+		drop(d.named, changeKey{m.Chat, m.Sender, m.Name}, m)
+	}
+	if m.Kind != cache.KindText {
+		drop(d.changes, changeKey{m.Chat, m.Sender, m.Target}, m)
+		return
+	}
+	d.all = without(d.all, m)
+	drop(d.chats, m.Chat, m)
+	l := d.lines[m.Chat]
+	l.unread = without(l.unread, m)
+	if len(d.chats[m.Chat]) == 0 {
+		delete(d.lines, m.Chat)
+	}
+}
+
+// leaveKeys lets the keys of messages that are gone stay.
+func (d *data) leaveKeys(gone map[int64]bool) {
+	for k, s := range d.seen {
+		if gone[s.message] {
+			d.seen[k] = seen{0, s.at}
+		}
 	}
 }
 
@@ -176,7 +221,7 @@ func (d *data) progress(p *cache.Progress) {
 				m.Route = p.Route
 			}
 			if p.StanzaID != "" {
-				d.add(cache.Message{Chat: m.Chat, Sender: m.Sender, OriginID: m.OriginID, Archive: p.Archive, StanzaID: p.StanzaID, Direction: cache.Out, State: m.State, Time: m.Time})
+				d.add(cache.Message{Chat: m.Chat, Sender: m.Sender, OriginID: m.OriginID, Archive: p.Archive, StanzaID: p.StanzaID, Direction: cache.Out, State: m.State, Time: m.Time, Kind: m.Kind, Target: m.Target}, true)
 			}
 		}
 	}

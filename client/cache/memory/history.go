@@ -2,6 +2,7 @@ package memory
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -23,10 +24,10 @@ func (c *Cache) Messages(ctx context.Context, q cache.HistoryQuery) (page []cach
 			list = d.chats[q.Chat]
 		}
 		if !q.After.IsZero() {
-			list = list[sort.Search(len(list), func(i int) bool { return less(q.After, list[i].Place()) }):]
+			list = list[sort.Search(len(list), func(i int) bool { return q.After.Before(list[i].Place()) }):]
 		}
 		if !q.Before.IsZero() {
-			list = list[:sort.Search(len(list), func(i int) bool { return !less(list[i].Place(), q.Before) })]
+			list = list[:sort.Search(len(list), func(i int) bool { return !list[i].Place().Before(q.Before) })]
 		}
 		if more = len(list) > q.Max; more && q.Forward {
 			list = list[:q.Max]
@@ -74,32 +75,29 @@ func (c *Cache) DeleteMessages(ctx context.Context, before time.Time, batch int)
 	before = cache.Stamp(before)
 	err = c.read(ctx, func(d *data) error {
 		var gone []*cache.Message
-		for _, m := range d.all {
-			if !m.Time.Before(before) || batch > 0 && len(gone) == batch {
-				break
+		take := func(list []*cache.Message) {
+			for _, m := range list {
+				if !m.Time.Before(before) || batch > 0 && len(gone) == batch {
+					break
+				}
+				if m.Direction == cache.In || d.record(m.OriginID) == nil {
+					gone = append(gone, m)
+				}
 			}
-			if m.Direction == cache.Out && d.record(m.OriginID) != nil {
-				continue
-			}
-			gone = append(gone, m)
 		}
+		take(d.all)
+		var hidden []*cache.Message
+		for _, list := range d.changes {
+			hidden = append(hidden, list...)
+		}
+		slices.SortFunc(hidden, func(a, b *cache.Message) int { return cmp.Or(a.Time.Compare(b.Time), cmp.Compare(a.ID, b.ID)) })
+		take(hidden)
 		ids := make(map[int64]bool, len(gone))
 		for _, m := range gone {
 			ids[m.ID] = true
-			delete(d.messages, m.ID)
+			d.remove(m)
 		}
-		drop := func(m *cache.Message) bool { return ids[m.ID] }
-		d.all = slices.DeleteFunc(d.all, drop)
-		for chat, list := range d.chats {
-			if d.chats[chat] = slices.DeleteFunc(list, drop); len(d.chats[chat]) == 0 {
-				delete(d.chats, chat)
-			}
-		}
-		for k, s := range d.seen {
-			if ids[s.message] {
-				d.seen[k] = seen{0, s.at}
-			}
-		}
+		d.leaveKeys(ids)
 		removed = len(gone)
 		return nil
 	})

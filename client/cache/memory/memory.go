@@ -2,6 +2,7 @@ package memory
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -39,8 +40,12 @@ const maxQueued = 64 << 20
 type data struct {
 	lastID    int64
 	messages  map[int64]*cache.Message
-	chats     map[jid.JID][]*cache.Message // by place
-	all       []*cache.Message             // by place
+	chats     map[jid.JID][]*cache.Message   // by place
+	all       []*cache.Message               // by place
+	folded    map[int64]string               // what is searched, by message
+	changes   map[changeKey][]*cache.Message // messages that change others, by place
+	named     map[changeKey][]*cache.Message // messages with a Name, by place
+	lines     map[jid.JID]*line
 	seen      map[seenKey]seen
 	lastSeq   int64
 	outbox    []*cache.OutboxRecord // by Seq
@@ -63,6 +68,7 @@ var _ cache.Cache = (*Cache)(nil)
 // New returns an empty cache.
 func New() *Cache {
 	c := &Cache{data: data{
+		folded: map[int64]string{}, changes: map[changeKey][]*cache.Message{}, named: map[changeKey][]*cache.Message{}, lines: map[jid.JID]*line{},
 		messages: map[int64]*cache.Message{}, chats: map[jid.JID][]*cache.Message{}, seen: map[seenKey]seen{},
 		positions: map[jid.JID]string{}, roster: map[jid.JID]cache.RosterItem{}, settings: map[settingKey]string{}, records: map[string][]byte{},
 	}}
@@ -265,6 +271,20 @@ func (c *Cache) SettingsNamed(ctx context.Context, name string) (map[jid.JID]str
 		return nil
 	})
 	return out, err
+}
+
+// AllSettings implements cache.Settings.
+func (c *Cache) AllSettings(ctx context.Context) (all []cache.SettingRecord, err error) {
+	err = c.read(ctx, func(d *data) error {
+		for k, v := range d.settings {
+			all = append(all, cache.SettingRecord{Chat: k.chat, Name: k.name, Value: v})
+		}
+		return nil
+	})
+	slices.SortFunc(all, func(a, b cache.SettingRecord) int {
+		return cmp.Or(strings.Compare(a.Chat.String(), b.Chat.String()), strings.Compare(a.Name, b.Name))
+	})
+	return all, err
 }
 
 // Roster implements cache.Roster.

@@ -15,3 +15,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 func TestSuite(t *testing.T) {
 	cachetest.Run(t, func(*testing.T) cache.Cache { return memory.New() })
 }
+
+func BenchmarkConversations(b *testing.B) {
+	cachetest.Bench(b, func(*testing.B) cache.Cache { return memory.New() })
+}

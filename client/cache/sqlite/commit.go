@@ -27,12 +27,12 @@ func (c *Cache) Commit(b cache.Batch, done func(cache.Result, error)) error {
 
 // apply makes the changes of a checked batch.
 func apply(tx *sqlitedb.Tx, b *cache.Batch) (r cache.Result, err error) {
-	r = cache.Result{Added: make([]cache.Added, len(b.Add)), Enqueued: make([]int64, len(b.Enqueue))}
+	r = cache.Result{Added: make([]cache.Added, len(b.Add)), Enqueued: make([]int64, len(b.Enqueue)), Read: make([]cache.Cursor, len(b.Read))}
 	if err := unused(tx, b); err != nil { // before anything is written
 		return r, err
 	}
 	for i := range b.Add {
-		if r.Added[i], err = add(tx, b.Add[i]); err != nil {
+		if r.Added[i], err = add(tx, b.Add[i], b.Backfill); err != nil {
 			return r, err
 		}
 	}
@@ -48,7 +48,20 @@ func apply(tx *sqlitedb.Tx, b *cache.Batch) (r cache.Result, err error) {
 			return r, err
 		}
 	}
-	return r, applyRest(tx, b)
+	if err := applyRest(tx, b); err != nil {
+		return r, err
+	}
+	for i := range b.Read {
+		if r.Read[i], err = read(tx, b.Read[i]); err != nil {
+			return r, err
+		}
+	}
+	for _, k := range b.Forget {
+		if err := forget(tx, k); err != nil {
+			return r, err
+		}
+	}
+	return r, nil
 }
 
 func applyRest(tx *sqlitedb.Tx, b *cache.Batch) error {
@@ -133,8 +146,9 @@ func lookUp(q sqlitedb.Queryer, k key) (message int64, found bool, err error) {
 }
 
 // add puts a message into the history, or merges it with what is there.
-func add(tx *sqlitedb.Tx, m cache.Message) (cache.Added, error) {
+func add(tx *sqlitedb.Tx, m cache.Message, backfill bool) (cache.Added, error) {
 	known, found := int64(0), false
+	var changed *cache.Message
 	for _, k := range keys(&m) {
 		id, ok, err := lookUp(tx, k)
 		if err != nil {
@@ -153,7 +167,7 @@ func add(tx *sqlitedb.Tx, m cache.Message) (cache.Added, error) {
 	var err error
 	switch {
 	case !found:
-		known, err = insert(tx, &m)
+		known, changed, err = addNew(tx, &m, backfill)
 	case known != 0:
 		err = merge(tx, known, &m)
 	}
@@ -166,15 +180,26 @@ func add(tx *sqlitedb.Tx, m cache.Message) (cache.Added, error) {
 			return cache.Added{}, err
 		}
 	}
-	return cache.Added{ID: known, New: !found}, nil
+	return cache.Added{ID: known, New: !found, Changed: changed}, nil
 }
 
-func insert(tx *sqlitedb.Tx, m *cache.Message) (id int64, err error) {
-	err = tx.OneChanged(`INSERT INTO message(chat, sender, author, origin, archive, stanza_id, direction, state, route, time, body, stanza, error)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id`,
+func insert(tx *sqlitedb.Tx, m *cache.Message, unread bool) (id int64, err error) {
+	err = tx.OneChanged(`INSERT INTO message(chat, sender, author, origin, archive, stanza_id, direction, state, route, time, body, stanza, error,
+			name, kind, target, reply_to, reply_from, quote, edited, original, retracted, unread)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id`,
 		[]any{m.Chat.String(), m.Sender.String(), m.From.String(), m.OriginID, m.Archive.String(), m.StanzaID, m.Direction, m.State, m.Route,
-			micros(m.Time), m.Body, blob(m.Stanza), m.Error}, &id)
+			micros(m.Time), m.Body, blob(m.Stanza), m.Error, m.Name, m.Kind, m.Target, m.ReplyTo, m.ReplyFrom.String(), m.Quote,
+			orZero(m.Edited), m.Original, orZero(m.Retracted), unread}, &id)
 	return id, err
+}
+
+// update writes what can change of a message.
+func update(tx *sqlitedb.Tx, m *cache.Message) error {
+	_, err := tx.Exec(`UPDATE message SET origin = ?, archive = ?, stanza_id = ?, state = ?, route = ?, body = ?, stanza = ?, error = ?,
+			name = ?, reply_to = ?, reply_from = ?, quote = ?, edited = ?, original = ?, retracted = ? WHERE id = ?`,
+		m.OriginID, m.Archive.String(), m.StanzaID, m.State, m.Route, m.Body, blob(m.Stanza), m.Error,
+		m.Name, m.ReplyTo, m.ReplyFrom.String(), m.Quote, orZero(m.Edited), m.Original, orZero(m.Retracted), m.ID)
+	return err
 }
 
 // merge adds what a copy knows to the record that stands.
@@ -183,10 +208,12 @@ func merge(tx *sqlitedb.Tx, id int64, copy *cache.Message) error {
 	if err != nil || !found {
 		return err
 	}
+	body := m.Body
 	m.Merge(copy)
-	_, err = tx.Exec(`UPDATE message SET origin = ?, archive = ?, stanza_id = ?, state = ?, route = ?, body = ?, stanza = ?, error = ? WHERE id = ?`,
-		m.OriginID, m.Archive.String(), m.StanzaID, m.State, m.Route, m.Body, blob(m.Stanza), m.Error, id)
-	return err
+	if err := update(tx, &m); err != nil || m.Body == body {
+		return err
+	}
+	return searchable(tx, &m)
 }
 
 // unite makes one record of two and returns the id of the one that stays, the older.
@@ -201,11 +228,10 @@ func unite(tx *sqlitedb.Tx, a, b int64) (int64, error) {
 			return 0, err
 		}
 	}
-	if _, err := tx.Exec(`DELETE FROM message WHERE id = ?`, drop); err != nil {
-		return 0, err
+	if _, err := tx.Exec(`UPDATE seen SET message = ? WHERE message = ?`, keep, drop); err != nil || !found {
+		return keep, err
 	}
-	_, err = tx.Exec(`UPDATE seen SET message = ? WHERE message = ?`, keep, drop)
-	return keep, err
+	return keep, remove(tx, &old)
 }
 
 // progress takes one step of an outgoing message.
@@ -245,7 +271,7 @@ func raise(tx *sqlitedb.Tx, m *cache.Message, p *cache.Progress) error {
 		return nil
 	}
 	_, err := add(tx, cache.Message{
-		Chat: m.Chat, Sender: m.Sender, OriginID: m.OriginID, Archive: p.Archive, StanzaID: p.StanzaID, Direction: cache.Out, State: m.State, Time: m.Time,
-	})
+		Chat: m.Chat, Sender: m.Sender, OriginID: m.OriginID, Archive: p.Archive, StanzaID: p.StanzaID, Direction: cache.Out, State: m.State, Time: m.Time, Kind: m.Kind, Target: m.Target,
+	}, true)
 	return err
 }

@@ -62,24 +62,50 @@ func blob(b []byte) []byte {
 	return b
 }
 
-const messageColumns = `id, chat, sender, author, origin, archive, stanza_id, direction, state, route, time, body, stanza, error`
+const (
+	messageColumns = `m.id, m.chat, m.sender, m.author, m.origin, m.archive, m.stanza_id, m.direction, m.state, m.route, m.time, m.body, m.stanza, m.error,
+		m.name, m.kind, m.target, m.reply_to, m.reply_from, m.quote, m.edited, m.original, m.retracted`
+	// listedColumns are the same without the stanza.
+	listedColumns = `m.id, m.chat, m.sender, m.author, m.origin, m.archive, m.stanza_id, m.direction, m.state, m.route, m.time, m.body, x'', m.error,
+		m.name, m.kind, m.target, m.reply_to, m.reply_from, m.quote, m.edited, m.original, m.retracted`
+)
 
-func scanMessage(row sqlitedb.Scanner) (m cache.Message, err error) {
-	var chat, sender, author, archive string
-	var at int64
-	if err := row.Scan(&m.ID, &chat, &sender, &author, &m.OriginID, &archive, &m.StanzaID, &m.Direction, &m.State, &m.Route, &at, &m.Body, &m.Stanza, &m.Error); err != nil {
+func scanMessage(row sqlitedb.Scanner) (cache.Message, error) { return scanAfter(row) }
+
+// scanAfter reads a message that stands behind other columns.
+func scanAfter(row sqlitedb.Scanner, before ...any) (m cache.Message, err error) {
+	var chat, sender, author, archive, replyFrom string
+	var at, edited, retracted int64
+	if err := row.Scan(append(before, &m.ID, &chat, &sender, &author, &m.OriginID, &archive, &m.StanzaID, &m.Direction, &m.State, &m.Route, &at,
+		&m.Body, &m.Stanza, &m.Error, &m.Name, &m.Kind, &m.Target, &m.ReplyTo, &replyFrom, &m.Quote, &edited, &m.Original, &retracted)...); err != nil {
 		return m, err
 	}
-	m.Time = fromMicros(at)
+	m.Time, m.Edited, m.Retracted = fromMicros(at), maybe(edited), maybe(retracted)
 	if len(m.Stanza) == 0 {
 		m.Stanza = nil
 	}
-	return m, addresses([]string{chat, sender, author, archive}, &m.Chat, &m.Sender, &m.From, &m.Archive)
+	return m, addresses([]string{chat, sender, author, archive, replyFrom}, &m.Chat, &m.Sender, &m.From, &m.Archive, &m.ReplyFrom)
+}
+
+// maybe reads a time that may be missing.
+func maybe(us int64) time.Time {
+	if us == 0 {
+		return time.Time{}
+	}
+	return fromMicros(us)
+}
+
+// orZero is its inverse.
+func orZero(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return micros(t)
 }
 
 // oneMessage returns the message that where finds.
 func oneMessage(q sqlitedb.Queryer, where string, args ...any) (m cache.Message, found bool, err error) {
-	err = q.Each(`SELECT `+messageColumns+` FROM message WHERE `+where, args, func(row sqlitedb.Scanner) (err error) {
+	err = q.Each(`SELECT `+messageColumns+` FROM message m WHERE `+where, args, func(row sqlitedb.Scanner) (err error) {
 		found = true
 		m, err = scanMessage(row)
 		return err

@@ -25,7 +25,7 @@ func (c *Cache) Messages(ctx context.Context, q cache.HistoryQuery) (page []cach
 	if !q.Before.IsZero() {
 		to, toID = micros(q.Before.Time), q.Before.ID
 	}
-	query := `SELECT ` + messageColumns + ` FROM message WHERE (time, id) > (?, ?) AND (time, id) < (?, ?)`
+	query := `SELECT ` + messageColumns + ` FROM message m WHERE kind = 0 AND (time, id) > (?, ?) AND (time, id) < (?, ?)`
 	args := []any{from, fromID, to, toID}
 	if !q.Chat.IsZero() {
 		query += ` AND chat = ?`
@@ -83,33 +83,104 @@ func (c *Cache) message(ctx context.Context, k key) (m cache.Message, err error)
 	return m, err
 }
 
+// Find implements cache.History.
+func (c *Cache) Find(ctx context.Context, chat, sender jid.JID, id string) (m cache.Message, err error) {
+	err = c.view(ctx, func(v sqlitedb.Queryer) error {
+		var found bool
+		if m, found, err = find(v, chat, sender, id); err == nil && !found {
+			err = fmt.Errorf("message %q: %w", id, cache.ErrNotFound)
+		}
+		return err
+	})
+	return m, err
+}
+
+func find(q sqlitedb.Queryer, chat, sender jid.JID, id string) (m cache.Message, found bool, err error) {
+	known, ok, err := lookUp(q, key{0, sender.String(), id})
+	if err != nil {
+		return m, false, err
+	}
+	if ok && known != 0 {
+		if m, found, err = oneMessage(q, `id = ?`, known); err != nil || found && m.Chat == chat {
+			return m, found, err
+		}
+	}
+	return oneMessage(q, `name <> '' AND chat = ? AND sender = ? AND name = ? ORDER BY time DESC, id DESC LIMIT 1`, chat.String(), sender.String(), id)
+}
+
+// Changes implements cache.History.
+func (c *Cache) Changes(ctx context.Context, chat, sender jid.JID, id string) (all []cache.Message, err error) {
+	err = c.view(ctx, func(v sqlitedb.Queryer) error {
+		m, found, err := find(v, chat, sender, id)
+		if err == nil && found {
+			all, err = changes(v, &m)
+		}
+		return err
+	})
+	return all, err
+}
+
+// Search implements cache.History.
+func (c *Cache) Search(ctx context.Context, q cache.SearchQuery) (page []cache.Message, more bool, err error) {
+	q, words, err := q.Check()
+	if err != nil {
+		return nil, false, err
+	}
+	to, toID := int64(math.MaxInt64), int64(0)
+	if !q.Before.IsZero() {
+		to, toID = micros(q.Before.Time), q.Before.ID
+	}
+	query := `SELECT ` + messageColumns + ` FROM searchable s CROSS JOIN message m ON m.id = s.id WHERE (s.time, s.id) < (?, ?)`
+	args := []any{to, toID}
+	if !q.Chat.IsZero() {
+		query += ` AND s.chat = ?`
+		args = append(args, q.Chat.String())
+	}
+	for _, w := range words {
+		query += ` AND instr(s.folded, ?)`
+		args = append(args, w)
+	}
+	query += ` ORDER BY s.time DESC, s.id DESC LIMIT ?`
+	err = c.view(ctx, func(v sqlitedb.Queryer) error {
+		return v.Each(query, append(args, q.Max+1), func(row sqlitedb.Scanner) error {
+			m, err := scanMessage(row)
+			page = append(page, m)
+			return err
+		})
+	})
+	if err != nil {
+		return nil, false, err
+	}
+	if more = len(page) > q.Max; more {
+		page = page[:q.Max]
+	}
+	return page, more, nil
+}
+
 // DeleteMessages implements cache.History.
 func (c *Cache) DeleteMessages(ctx context.Context, before time.Time, batch int) (removed int, err error) {
 	if batch <= 0 {
 		batch = math.MaxInt32
 	}
 	err = c.update(ctx, func(tx *sqlitedb.Tx) error {
-		removed = 0
-		var ids []int64
-		err := tx.Each(`SELECT id FROM message WHERE time < ? AND (direction = ? OR origin NOT IN (SELECT origin FROM outbox)) ORDER BY time, id LIMIT ?`,
-			[]any{micros(before), cache.In, batch}, func(row sqlitedb.Scanner) error {
-				var id int64
-				err := row.Scan(&id)
-				ids = append(ids, id)
+		var old []cache.Message
+		for _, kind := range []string{`kind = 0`, `kind <> 0`} {
+			err := tx.Each(`SELECT `+listedColumns+` FROM message m WHERE `+kind+` AND time < ? AND (direction = ? OR origin NOT IN (SELECT origin FROM outbox))
+				ORDER BY time, id LIMIT ?`, []any{micros(before), cache.In, batch - len(old)}, func(row sqlitedb.Scanner) error {
+				m, err := scanMessage(row)
+				old = append(old, m)
 				return err
 			})
-		if err != nil {
-			return err
-		}
-		for _, id := range ids {
-			if _, err := tx.Exec(`DELETE FROM message WHERE id = ?`, id); err != nil {
-				return err
-			}
-			if _, err := tx.Exec(`UPDATE seen SET message = 0 WHERE message = ?`, id); err != nil {
+			if err != nil {
 				return err
 			}
 		}
-		removed = len(ids)
+		for i := range old {
+			if err := remove(tx, &old[i]); err != nil {
+				return err
+			}
+		}
+		removed = len(old)
 		return nil
 	})
 	return removed, err

@@ -33,7 +33,12 @@ func Open(ctx context.Context, path string) (*Cache, error) {
 	if err != nil {
 		return nil, mapError(err)
 	}
-	return &Cache{db: db}, nil
+	c := &Cache{db: db}
+	if err := c.foldOlder(ctx); err != nil {
+		_ = db.Close()
+		return nil, err
+	}
+	return c, nil
 }
 
 func options() (sqlitedb.Options, error) {

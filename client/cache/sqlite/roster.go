@@ -138,3 +138,20 @@ func (c *Cache) SettingsNamed(ctx context.Context, name string) (map[jid.JID]str
 	})
 	return out, err
 }
+
+// AllSettings implements cache.Settings.
+func (c *Cache) AllSettings(ctx context.Context) (all []cache.SettingRecord, err error) {
+	err = c.view(ctx, func(v sqlitedb.Queryer) error {
+		return v.Each(`SELECT chat, name, value FROM setting ORDER BY chat, name`, nil, func(row sqlitedb.Scanner) (err error) {
+			var s cache.SettingRecord
+			var chat string
+			if err := row.Scan(&chat, &s.Name, &s.Value); err != nil {
+				return err
+			}
+			s.Chat, err = address(chat)
+			all = append(all, s)
+			return err
+		})
+	})
+	return all, err
+}

@@ -231,3 +231,7 @@ func BenchmarkReceive(b *testing.B) {
 		}
 	}
 }
+
+func BenchmarkConversations(b *testing.B) {
+	cachetest.Bench(b, func(b *testing.B) cache.Cache { return open(b, filepath.Join(b.TempDir(), "cache.db")) })
+}

@@ -12,7 +12,7 @@ import (
 	"godwit/client/cache/sqlite"
 )
 
-// writeSample makes the sample of the newest schema: go test -run TestOldData -write-sample testdata/schema-0001.db
+// writeSample makes the sample of the newest schema: go test -run TestOldData -write-sample testdata/schema-0002.db
 var writeSample = flag.String("write-sample", "", "make a sample cache at this path and stop")
 
 // TestOldData opens a cache that each landed schema version has left behind, and finds everything in it.
@@ -56,6 +56,15 @@ func TestOldData(t *testing.T) {
 		if v, err := c.Setting(ctx, bob, cache.SettingRoute); err != nil || v != "direct" {
 			t.Errorf("%s: setting %q, %v", from, v, err)
 		}
+		if chats, err := c.Chats(ctx, 0); err != nil || len(chats) != 1 || chats[0].Chat != bob || chats[0].Last.OriginID != "m1" || chats[0].Unread != 0 {
+			t.Errorf("%s: chats %+v, %v", from, chats, err)
+		}
+		if found, _, err := c.Search(ctx, cache.SearchQuery{Text: "ÄPFEL"}); err != nil || from > "testdata/schema-0001.db" && len(found) != 1 {
+			t.Errorf("%s: found %+v, %v", from, found, err)
+		}
+		if found, _, err := c.Search(ctx, cache.SearchQuery{Text: "HI"}); err != nil || len(found) != 1 {
+			t.Errorf("%s: found %+v, %v", from, found, err)
+		}
 		if v, err := c.Record(ctx, "resume"); err != nil || string(v) != "x" {
 			t.Errorf("%s: record %q, %v", from, v, err)
 		}
@@ -68,7 +77,7 @@ func sample(t *testing.T, path string) {
 	c := open(t, tmp)
 	at, stanza := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), []byte("<m1/>")
 	_, err := cache.Write(ctx, c, cache.Batch{
-		Add:       []cache.Message{{Chat: bob, Sender: alice, OriginID: "m1", Direction: cache.Out, State: cache.StateQueued, Time: at, Body: "hi", Stanza: stanza}},
+		Add:       []cache.Message{{Chat: bob, Sender: alice, OriginID: "m1", Direction: cache.Out, State: cache.StateQueued, Time: at, Body: "hi, äpfel", Stanza: stanza}},
 		Enqueue:   []cache.OutboxRecord{{Chat: bob, OriginID: "m1", Route: "auto", Created: at, Stanza: stanza}},
 		Progress:  []cache.Progress{{Sender: alice, OriginID: "m1", State: cache.StateSent, Route: "server"}},
 		Deposit:   []cache.Deposit{{Sender: alice, OriginID: "m1", Direction: cache.Out, Time: at, Stanza: stanza}},
