@@ -42,9 +42,10 @@ type Accounts interface {
 	Create(ctx context.Context, a Account) error
 	// Get returns an account with its credentials, or ErrNotFound.
 	Get(ctx context.Context, account jid.JID) (Account, error)
-	// SetCredentials replaces all credentials of an account at once; ErrNotFound if there is no such account.
+	// SetCredentials replaces all credentials of an account at once, and takes away all its grants of access by token: a password is changed
+	// because somebody else may know the old one, and that one could have got tokens with it. ErrNotFound if there is no such account.
 	SetCredentials(ctx context.Context, account jid.JID, c map[Hash]Credentials) error
-	// Remove deletes an account and, in the same transaction, its roster, archive, archive preferences, inbox, blocklist and nodes; its
+	// Remove deletes an account and, in the same transaction, its roster, archive, archive preferences, inbox, blocklist, nodes, grants and invitations; its
 	// uploads expire.
 	// ErrNotFound if there is no such account (what may be left under its address is removed all the same). Entries in
 	// other people's archives stay.

@@ -17,6 +17,7 @@ import (
 	"godwit/xep/carbons"
 	"godwit/xep/channelbinding"
 	"godwit/xep/clientstate"
+	"godwit/xep/fast"
 	"godwit/xep/register"
 	"godwit/xep/sasl1"
 	"godwit/xep/sasl2"
@@ -44,9 +45,10 @@ type acceptor struct {
 	now     who // of the current header
 	bound   who // what may not change after authentication
 	offer   sasl.Offer
-	binding string // kind of channel binding data asked for last
-	failed  int    // attempts to authenticate
-	sawPlus bool   // the client tried a -PLUS mechanism with a binding type we do not have
+	tokens  []sasl.Mechanism // for tokens (XEP-0484)
+	binding string           // kind of channel binding data asked for last
+	failed  int              // attempts to authenticate
+	sawPlus bool             // the client tried a -PLUS mechanism with a binding type we do not have
 }
 
 // Accept receives a client on a link on which nothing has been said: headers,
@@ -215,9 +217,12 @@ func (a *acceptor) features() error {
 	if !sign && !upgradable {
 		return &Error{Condition: PolicyViolation, Text: "signing in needs encryption, which this address does not offer"}
 	}
-	a.offer = sasl.Offer{}
+	a.offer, a.tokens = sasl.Offer{}, nil
 	if sign {
 		a.offer = a.cfg.narrow(sasl.NewOffer(a.channelBinding(), a.secure && a.cfg.AllowPlain))
+		if a.cfg.Tokens != nil && a.secure {
+			a.tokens = sasl.TokenMechanisms(a.channelBinding())
+		}
 	}
 	return a.sendFeatures(func(e *xmlstream.Encoder) {
 		if upgradable {
@@ -265,11 +270,15 @@ func (a *acceptor) sasl2Feature() sasl2.Authentication {
 	if !a.cfg.NoSM {
 		inline = append(inline, sm.NS)
 	}
-	return sasl2.Authentication{
+	f := sasl2.Authentication{
 		Mechanisms: names(a.offer.Mechanisms),
 		SM:         !a.cfg.NoSM,
 		Bind:       &bind2.Feature{Inline: append(inline, a.cfg.InlineFeatures...)},
 	}
+	if len(a.tokens) > 0 { // never with tls-0rtt: no link here takes early data
+		f.Fast = &fast.Feature{Mechanisms: names(a.tokens)}
+	}
+	return f
 }
 
 func (a *acceptor) sendFeatures(content func(*xmlstream.Encoder)) error {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"godwit/jid"
+	"godwit/sasl"
 	"godwit/stanza"
 	"godwit/xep/bind"
 	"godwit/xep/bind2"
@@ -17,8 +18,8 @@ import (
 
 // succeed2 answers a successful SASL2 exchange with all that was asked inline
 // (XEP-0388 §2.6.1): resumption first, and only if that fails a new resource
-// (XEP-0386 §3.2).
-func (a *acceptor) succeed2(req *sasl2.Authenticate, data []byte) (inline bool, err error) {
+// (XEP-0386 §3.2). token, if not empty, is what a token is to be issued for.
+func (a *acceptor) succeed2(req *sasl2.Authenticate, data []byte, token sasl.Mechanism) (inline bool, err error) {
 	ok := sasl2.Success{Data: data, Authorization: a.s.peer.Account}
 	var resumed *sm.Resume
 	if req.Resume != nil {
@@ -32,6 +33,9 @@ func (a *acceptor) succeed2(req *sasl2.Authenticate, data []byte) (inline bool, 
 			return false, err
 		}
 		ok.Authorization = a.s.peer.JID
+	}
+	if token != "" {
+		ok.Token = a.issue(token, req.Agent)
 	}
 	answer := a.s.render(ok)
 	inline = resumed != nil || ok.Bound != nil

@@ -131,13 +131,21 @@ func (a *acceptor) auth2(el *xmlstream.Element) (done, inline bool, err error) {
 		return false, false, a.refuse(profile2, "", parseFailure(err))
 	}
 	m := sasl.Mechanism(req.Mechanism)
-	data, err := a.attempt(profile2, m, req.Initial)
+	attempt := a.attempt
+	var renew bool
+	if req.Fast != nil || m.ForTokens() {
+		attempt = func(_ *profile, m sasl.Mechanism, _ []byte) (data []byte, err error) {
+			data, renew, err = a.attemptToken(m, &req)
+			return data, err
+		}
+	}
+	data, err := attempt(profile2, m, req.Initial)
 	if err != nil {
 		return false, false, a.attemptFailed(profile2, m, err)
 	}
 	a.s.peer.SASL2, a.s.peer.UserAgent = true, req.Agent
 	a.l.SetLimits(limitsOr(a.cfg.Limits, xmlstream.DefaultLimits()))
-	inline, err = a.succeed2(&req, data)
+	inline, err = a.succeed2(&req, data, a.wantedToken(&req, renew))
 	return true, inline, err
 }
 
@@ -168,11 +176,21 @@ func (a *acceptor) attempt(p *profile, m sasl.Mechanism, initial []byte) ([]byte
 		return nil, err
 	}
 	a.binding = ""
+	return a.exchange(p, srv, initial, nil)
+}
+
+// exchange runs the server's end of a mechanism. accept, if not nil, has the last word once the client has proven what it knows.
+func (a *acceptor) exchange(p *profile, srv sasl.Server, initial []byte, accept func() error) ([]byte, error) {
 	response := initial
 	for {
 		data, done, err := srv.Next(response)
 		if err != nil {
 			return nil, err
+		}
+		if done && accept != nil {
+			if err := accept(); err != nil {
+				return nil, err
+			}
 		}
 		if done {
 			return data, a.authenticated(srv)
@@ -236,6 +254,8 @@ func (a *acceptor) authenticated(srv sasl.Server) error {
 	p.Account, p.JID, p.Mechanism = account, account, srv.Mechanism()
 	if p.Mechanism.Plus() {
 		p.ChannelBinding = a.binding
+	} else {
+		p.ChannelBinding = string(p.Mechanism.TokenBinding())
 	}
 	if a.cfg.Guard != nil {
 		a.cfg.Guard.Report(a.l.RemoteAddr().Addr(), account, p.Mechanism, nil)

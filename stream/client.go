@@ -24,7 +24,12 @@ type ClientConfig struct {
 	// JID is the account; a resource part is the one wished for in legacy
 	// bind and the tag in Bind 2.
 	JID      jid.JID
-	Password string
+	Password string // may be empty where there is a Token
+	// Token, if not nil, is used instead of the password where the server takes it (XEP-0484). If it is refused the password is tried, if there
+	// is one. UserAgent.ID must be set, and the same as when the token was issued.
+	Token *Token
+	// WantToken asks for a token when the password is used; UserAgent.ID must be set. ClientSession.Token has it.
+	WantToken bool
 
 	// AllowUnencrypted permits sign-in without TLS; AllowPlain the PLAIN
 	// mechanism (never without TLS).
@@ -47,6 +52,15 @@ type ClientConfig struct {
 	RequestAckEvery int // stanzas; 16
 }
 
+// Token is what a client keeps instead of a password (XEP-0484). It is as secret as a password.
+type Token struct {
+	Secret    string
+	Mechanism sasl.Mechanism // the only one it is good for
+	Expires   time.Time
+	// Count numbers the attempts with the token, from 1 on, this one included; the caller keeps it. 0 is not sent.
+	Count uint32
+}
+
 // Resumption is what a client keeps to continue a session. It stays valid
 // after a failed attempt.
 type Resumption struct {
@@ -63,6 +77,10 @@ type ClientSession struct {
 	Resumed bool
 	// Pin to use next time.
 	Pin Pin
+	// Token is a new token to use from now on instead of any other, or nil.
+	Token *Token
+	// TokenUsed: it was the token that signed in. TokenRefused: the server did not accept it, and never will; the password signed in.
+	TokenUsed, TokenRefused bool
 	// SMID is set when the session can be resumed; Max is how long, if the
 	// server said so, and Location where it would like to be dialled.
 	SMID     string

@@ -21,6 +21,15 @@ func (c *connector) authenticate() (inline bool, err error) {
 	if err != nil {
 		return false, err
 	}
+	if offer2 != nil {
+		done, inline, err := c.authenticateToken(offer2)
+		if done || err != nil {
+			return inline, err
+		}
+	}
+	if c.cfg.Token != nil && c.cfg.Password == "" {
+		return false, ErrTokenUseless
+	}
 	if offer2 != nil && len(offer2.Mechanisms) > 0 {
 		return c.authenticate2(offer2, offer1.Bindings)
 	}
@@ -53,6 +62,9 @@ func (c *connector) authenticated(m sasl.Mechanism, two bool) {
 		p.ChannelBinding = c.binding
 	}
 	c.session.Pin = Pin{TLS: c.secure || c.cfg.Pin.TLS, Mechanism: m}
+	if m.ForTokens() { // says nothing about how the server takes passwords
+		p.ChannelBinding, c.session.Pin.Mechanism = string(m.TokenBinding()), c.cfg.Pin.Mechanism
+	}
 }
 
 // authenticate1 follows RFC 6120 §6.
@@ -122,7 +134,12 @@ func (c *connector) authenticate2(f *sasl2.Authentication, bindings []sasl.Bindi
 	if err != nil {
 		return false, err
 	}
-	req := sasl2.Authenticate{Mechanism: string(mech.Mechanism()), Initial: initial, Agent: c.cfg.UserAgent}
+	return c.exchange2(f, mech, &sasl2.Authenticate{Initial: initial, Token: c.tokenRequest(f)})
+}
+
+// exchange2 asks for all that can be had beside what req says, and runs the mechanism.
+func (c *connector) exchange2(f *sasl2.Authentication, mech sasl.Client, req *sasl2.Authenticate) (inline bool, err error) {
+	req.Mechanism, req.Agent = string(mech.Mechanism()), c.cfg.UserAgent
 	if r := c.cfg.Resume; r != nil && f.SM && !c.cfg.NoSM {
 		req.Resume = &sm.Resume{PrevID: r.ID, H: r.Management.H()}
 	}
@@ -158,7 +175,8 @@ func (c *connector) authenticate2(f *sasl2.Authentication, bindings []sasl.Bindi
 				return false, err
 			}
 			c.authenticated(mech.Mechanism(), true)
-			return c.succeeded2(&req, &v)
+			c.keepToken(req, v.Token)
+			return c.succeeded2(req, &v)
 		case sasl2.Failure:
 			return false, refused(mech.Mechanism(), v.Condition, v.Text, v.App)
 		case sasl2.Continue:

@@ -120,6 +120,8 @@ type AuthError struct {
 	Condition sasl.Condition
 	Text      string
 	Mechanism sasl.Mechanism
+	// Token: what was refused is a token (XEP-0484), not a password; there was no password to try instead.
+	Token bool
 	// App is an application-specific condition of the failure, or zero.
 	App xmlstream.Node
 }

@@ -9,6 +9,7 @@ import (
 	"godwit/sasl"
 	"godwit/stanza"
 	"godwit/xep/archive"
+	"godwit/xep/fast"
 	"godwit/xmlstream"
 )
 
@@ -33,6 +34,47 @@ type AuthGuard interface {
 	// says for the log why it failed; account is zero when the attempt ended
 	// before it was known.
 	Report(remote netip.Addr, account jid.JID, mechanism sasl.Mechanism, err error)
+}
+
+// Tokens keeps what clients sign in with instead of a password (XEP-0484). Its methods are called by goroutines that run Accept; they must be safe
+// for concurrent use and may block for a bounded time.
+type Tokens interface {
+	// Lookup returns what the client may present for the account with that mechanism: none for an account, a client or a mechanism that is not
+	// known. agent is the id of its <user-agent/>. An error becomes temporary-auth-failure.
+	Lookup(ctx context.Context, account jid.JID, agent string, m sasl.Mechanism) ([]HeldToken, error)
+	// Use notes that a token was proven. It fails when the token is not to be accepted after all: a *sasl.Error is a refusal, any other error
+	// becomes temporary-auth-failure. Two uses with the same count must not both succeed, however close together they come (XEP-0484 §3.4).
+	// renew says that the client should be given a new token.
+	Use(ctx context.Context, u TokenUse) (renew bool, err error)
+	// Issue makes a token for a client that has authenticated. It must be durable when Issue returns. A failure costs the client its token,
+	// not its sign-in, and has been logged.
+	Issue(ctx context.Context, r TokenRequest) (fast.Token, error)
+}
+
+// HeldToken is a token as the server knows it.
+type HeldToken struct {
+	sasl.Token
+	Key []byte // names it for TokenUse; not sent
+}
+
+// TokenUse is a sign-in with a token.
+type TokenUse struct {
+	Account    jid.JID
+	Agent      string
+	Remote     netip.Addr
+	Key        []byte // of HeldToken
+	Count      uint32 // 0 when the client did not count
+	Invalidate bool   // it is to be worth nothing from now on
+}
+
+// TokenRequest asks for a token.
+type TokenRequest struct {
+	Account   jid.JID
+	Agent     UserAgent
+	Remote    netip.Addr
+	Mechanism sasl.Mechanism
+	// Password: the client has proven the password, and not another token.
+	Password bool
 }
 
 // SMRequest is a request to acknowledge, and perhaps to resume later.
@@ -135,6 +177,7 @@ type ServerConfig struct {
 	Authenticator Authenticator // required
 	Binder        Binder        // required
 	Guard         AuthGuard     // nil: attempts are bounded per stream only
+	Tokens        Tokens        // nil: there are none
 
 	// AllowUnencrypted permits sign-in without TLS, for tests and for links
 	// through a trusted proxy. SASL2 and PLAIN are not offered even then.

@@ -22,8 +22,10 @@ type Peer struct {
 	Mechanism      sasl.Mechanism
 	ChannelBinding string // type used, "" when none
 	SASL2          bool
-	UserAgent      UserAgent
-	Lang           string // xml:lang of the peer's header
+	// TokenGone: the client proved a token and had it invalidated in the same breath (XEP-0484 §3.6).
+	TokenGone bool
+	UserAgent UserAgent
+	Lang      string // xml:lang of the peer's header
 
 	Kind   link.Kind
 	Remote netip.AddrPort

@@ -17,20 +17,22 @@ import (
 
 // Store implements all contracts of package store. Use it as sqlite.Store is used.
 type Store struct {
-	mu       sync.Mutex // guards everything below it
-	closed   bool
-	accounts map[jid.JID]store.Account
-	rosters  map[jid.JID]*roster
-	archive  []store.ArchiveEntry // in order of id
-	origins  map[originKey]int64
-	prefs    map[jid.JID]store.ArchivePrefs
-	inbox    []store.InboxEntry // in order of id
-	seen     map[jid.JID]store.Seen
-	blocked  map[jid.JID][]jid.JID // in order of address
-	nodes    map[jid.JID]map[string]*node
-	secrets  map[string][]byte
-	uploads  map[string]store.Upload
-	last     int64 // id
+	mu          sync.Mutex // guards everything below it
+	closed      bool
+	accounts    map[jid.JID]store.Account
+	rosters     map[jid.JID]*roster
+	archive     []store.ArchiveEntry // in order of id
+	origins     map[originKey]int64
+	prefs       map[jid.JID]store.ArchivePrefs
+	inbox       []store.InboxEntry // in order of id
+	seen        map[jid.JID]store.Seen
+	blocked     map[jid.JID][]jid.JID // in order of address
+	nodes       map[jid.JID]map[string]*node
+	secrets     map[string][]byte
+	uploads     map[string]store.Upload
+	grants      map[grantKey]store.Grant
+	invitations map[string]store.Invitation // by hash
+	last        int64                       // id
 
 	queue   []pending
 	running bool       // a goroutine works on the queue
@@ -47,7 +49,7 @@ func New() *Store {
 	s := &Store{
 		accounts: make(map[jid.JID]store.Account), rosters: make(map[jid.JID]*roster), origins: make(map[originKey]int64),
 		prefs: make(map[jid.JID]store.ArchivePrefs), seen: make(map[jid.JID]store.Seen), secrets: make(map[string][]byte),
-		uploads: make(map[string]store.Upload),
+		uploads: make(map[string]store.Upload), grants: make(map[grantKey]store.Grant), invitations: make(map[string]store.Invitation),
 		blocked: make(map[jid.JID][]jid.JID), nodes: make(map[jid.JID]map[string]*node),
 	}
 	s.idle = sync.NewCond(&s.mu)
@@ -124,22 +126,31 @@ func cloneCredentials(c map[store.Hash]store.Credentials) map[store.Hash]store.C
 	return out
 }
 
-func (a accounts) Create(ctx context.Context, acc store.Account) error {
+func checkAccount(acc store.Account) error {
 	if err := store.CheckAccount(acc.JID); err != nil {
 		return err
 	}
-	if err := store.CheckCredentials(acc.Credentials); err != nil {
+	return store.CheckCredentials(acc.Credentials)
+}
+
+func (a accounts) Create(ctx context.Context, acc store.Account) error {
+	if err := checkAccount(acc); err != nil {
 		return err
 	}
 	if err := a.s.enter(ctx); err != nil {
 		return err
 	}
 	defer a.s.mu.Unlock()
-	if _, ok := a.s.accounts[acc.JID]; ok {
+	return a.s.create(acc)
+}
+
+// create adds an account; with mu held.
+func (s *Store) create(acc store.Account) error {
+	if _, ok := s.accounts[acc.JID]; ok {
 		return fmt.Errorf("%w: account %s", store.ErrExists, acc.JID)
 	}
 	acc.Created, acc.Credentials = micros(acc.Created), cloneCredentials(acc.Credentials)
-	a.s.accounts[acc.JID] = acc
+	s.accounts[acc.JID] = acc
 	return nil
 }
 
@@ -170,6 +181,7 @@ func (a accounts) SetCredentials(ctx context.Context, account jid.JID, c map[sto
 	}
 	acc.Credentials = cloneCredentials(c)
 	a.s.accounts[account] = acc
+	a.s.dropAccess(account)
 	return nil
 }
 
@@ -192,6 +204,8 @@ func (a accounts) Remove(ctx context.Context, account jid.JID) error {
 		*r = roster{version: r.version, gone: true}
 	}
 	s.expireUploads(account)
+	s.dropAccess(account)
+	maps.DeleteFunc(s.invitations, func(_ string, i store.Invitation) bool { return i.Inviter == account })
 	s.dropArchive(func(e *store.ArchiveEntry) bool { return e.Owner == account })
 	s.inbox = slices.DeleteFunc(s.inbox, func(e store.InboxEntry) bool { return e.Owner == account })
 	if !ok {

@@ -12,23 +12,29 @@ import (
 
 type accounts struct{ db *sqlitedb.DB }
 
-func (a accounts) Create(ctx context.Context, acc store.Account) error {
+func checkAccount(acc store.Account) error {
 	if err := store.CheckAccount(acc.JID); err != nil {
 		return err
 	}
-	if err := store.CheckCredentials(acc.Credentials); err != nil {
+	return store.CheckCredentials(acc.Credentials)
+}
+
+func (a accounts) Create(ctx context.Context, acc store.Account) error {
+	if err := checkAccount(acc); err != nil {
 		return err
 	}
-	return a.db.Update(ctx, func(tx *sqlitedb.Tx) error {
-		_, err := tx.Exec(`INSERT INTO account(jid, created) VALUES (?, ?)`, acc.JID.String(), toMicros(acc.Created))
-		if errors.Is(err, store.ErrExists) {
-			return fmt.Errorf("%w: account %s", store.ErrExists, acc.JID)
-		}
-		if err != nil {
-			return err
-		}
-		return insertCredentials(tx, acc.JID, acc.Credentials)
-	})
+	return a.db.Update(ctx, func(tx *sqlitedb.Tx) error { return createAccount(tx, acc) })
+}
+
+func createAccount(tx *sqlitedb.Tx, acc store.Account) error {
+	_, err := tx.Exec(`INSERT INTO account(jid, created) VALUES (?, ?)`, acc.JID.String(), toMicros(acc.Created))
+	if errors.Is(err, store.ErrExists) {
+		return fmt.Errorf("%w: account %s", store.ErrExists, acc.JID)
+	}
+	if err != nil {
+		return err
+	}
+	return insertCredentials(tx, acc.JID, acc.Credentials)
 }
 
 func insertCredentials(tx *sqlitedb.Tx, account jid.JID, c map[store.Hash]store.Credentials) error {
@@ -79,6 +85,9 @@ func (a accounts) SetCredentials(ctx context.Context, account jid.JID, c map[sto
 		if _, err := tx.Exec(`DELETE FROM credential WHERE account = ?`, account.String()); err != nil {
 			return err
 		}
+		if _, err := tx.Exec(`DELETE FROM client_grant WHERE account = ?`, account.String()); err != nil {
+			return err
+		}
 		return insertCredentials(tx, account, c)
 	})
 }
@@ -92,6 +101,8 @@ var belongings = []string{
 	`DELETE FROM archive_prefs WHERE owner = ?`,
 	`DELETE FROM inbox WHERE owner = ?`,
 	`DELETE FROM seen WHERE owner = ?`,
+	`DELETE FROM client_grant WHERE account = ?`,
+	`DELETE FROM invitation WHERE inviter = ?`,
 	`DELETE FROM inbox_size WHERE owner = ?`,
 	`UPDATE upload SET expires = 0 WHERE owner = ?`, // whoever keeps the bytes removes them, and then the record
 	`DELETE FROM blocked WHERE owner = ?`,

@@ -30,7 +30,7 @@ func open(t testing.TB, path string) *sqlite.Store {
 func stores(t *testing.T, path string) storetest.Stores {
 	s := open(t, path)
 	return storetest.Stores{
-		Accounts: s.Accounts(), Roster: s.Roster(), Archive: s.Archive(), Inbox: s.Inbox(), LastSeen: s.LastSeen(), Blocklist: s.Blocklist(), PubSub: s.PubSub(), Secrets: s.Secrets(), Uploads: s.Uploads(), Commits: s,
+		Accounts: s.Accounts(), Roster: s.Roster(), Archive: s.Archive(), Inbox: s.Inbox(), LastSeen: s.LastSeen(), Blocklist: s.Blocklist(), PubSub: s.PubSub(), Secrets: s.Secrets(), Uploads: s.Uploads(), Grants: s.Grants(), Invitations: s.Invitations(), Commits: s,
 		Close:  s.Close,
 		Reopen: func(t *testing.T) storetest.Stores { return stores(t, path) },
 		Second: func(t *testing.T) storetest.Stores { return stores(t, path) },

@@ -12,16 +12,18 @@ import (
 
 // Stores is one opened implementation.
 type Stores struct {
-	Accounts  store.Accounts
-	Roster    store.Roster
-	Archive   store.Archive
-	Inbox     store.Inbox
-	LastSeen  store.LastSeen
-	Blocklist store.Blocklist
-	PubSub    store.PubSub
-	Secrets   store.Secrets
-	Uploads   store.Uploads
-	Commits   store.Committer
+	Accounts    store.Accounts
+	Roster      store.Roster
+	Archive     store.Archive
+	Inbox       store.Inbox
+	LastSeen    store.LastSeen
+	Blocklist   store.Blocklist
+	PubSub      store.PubSub
+	Secrets     store.Secrets
+	Uploads     store.Uploads
+	Grants      store.Grants
+	Invitations store.Invitations
+	Commits     store.Committer
 	// Close ends it. The suite calls it once.
 	Close func() error
 	// Reopen opens the same data again after Close; nil if nothing is kept.
@@ -37,7 +39,7 @@ func Run(t *testing.T, open func(t *testing.T) Stores) {
 		tests map[string]func(*testing.T, Stores)
 	}{
 		{"accounts", accountTests}, {"roster", rosterTests}, {"archive", archiveTests}, {"prefs", prefsTests},
-		{"inbox", inboxTests}, {"commit", commitTests}, {"seen", seenTests}, {"uploads", uploadTests}, {"blocklist", blocklistTests}, {"pubsub", pubsubTests}, {"secrets", secretTests}, {"lasting", lastingTests},
+		{"inbox", inboxTests}, {"commit", commitTests}, {"seen", seenTests}, {"uploads", uploadTests}, {"grants", grantTests}, {"invitations", invitationTests}, {"blocklist", blocklistTests}, {"pubsub", pubsubTests}, {"secrets", secretTests}, {"lasting", lastingTests},
 	} {
 		for name, test := range group.tests {
 			t.Run(group.name+"/"+name, func(t *testing.T) {

@@ -13,13 +13,16 @@ func (v Authentication) Encode(e *xmlstream.Encoder) {
 	for _, name := range v.Mechanisms {
 		e.Leaf(NS, "mechanism", name)
 	}
-	if v.SM || v.Bind != nil || len(v.Inline) > 0 {
+	if v.SM || v.Bind != nil || v.Fast != nil || len(v.Inline) > 0 {
 		e.Start(NS, "inline")
 		if v.SM {
 			sm.Feature{}.Encode(e)
 		}
 		if v.Bind != nil {
 			v.Bind.Encode(e)
+		}
+		if v.Fast != nil {
+			v.Fast.Encode(e)
 		}
 		encodeNodes(e, v.Inline)
 		e.End()
@@ -40,6 +43,12 @@ func (v Authenticate) Encode(e *xmlstream.Encoder) {
 	}
 	if v.Bind != nil {
 		v.Bind.Encode(e)
+	}
+	if v.Fast != nil {
+		v.Fast.Encode(e)
+	}
+	if v.Token != nil {
+		v.Token.Encode(e)
 	}
 	encodeNodes(e, v.Inline)
 	e.End()
@@ -79,6 +88,9 @@ func (v Success) Encode(e *xmlstream.Encoder) {
 	}
 	if v.Bound != nil {
 		v.Bound.Encode(e)
+	}
+	if v.Token != nil {
+		v.Token.Encode(e)
 	}
 	encodeNodes(e, v.Other)
 	e.End()

@@ -6,6 +6,7 @@ import (
 
 	"godwit/jid"
 	"godwit/xep/bind2"
+	"godwit/xep/fast"
 	"godwit/xep/internal/wire"
 	"godwit/xep/sasl1"
 	"godwit/xep/sm"
@@ -32,6 +33,7 @@ type Authentication struct {
 	Mechanisms []string         // strongest first
 	SM         bool             // a stream can be resumed inline (XEP-0198 §9.2)
 	Bind       *bind2.Feature   // Bind 2 is offered
+	Fast       *fast.Feature    // tokens can be had and used (XEP-0484)
 	Inline     []xmlstream.Node // other inline features
 }
 
@@ -44,6 +46,8 @@ type Authenticate struct {
 	Agent     UserAgent
 	Resume    *sm.Resume       // go on with an earlier stream; comes before Bind
 	Bind      *bind2.Bind      // else bind a resource
+	Fast      *fast.Use        // what is proven is a token (XEP-0484)
+	Token     *fast.Request    // a token is wanted for the next time
 	Inline    []xmlstream.Node // other requests
 }
 
@@ -71,6 +75,7 @@ type Success struct {
 	Resumed       *sm.Resumed      // the earlier stream goes on
 	ResumeFailed  *sm.Failed       // it does not, and a new one was bound if asked
 	Bound         *bind2.Bound     // what binding brought
+	Token         *fast.Token      // for the next sign-in (XEP-0484)
 	Other         []xmlstream.Node // other answers
 }
 
@@ -137,6 +142,12 @@ func ParseAuthentication(n xmlstream.Node) (Authentication, error) {
 				return Authentication{}, err
 			}
 			a.Bind = &f
+		case xmlstream.Name{Space: fast.NS, Local: "fast"}:
+			f, err := fast.ParseFeature(c)
+			if err != nil {
+				return Authentication{}, err
+			}
+			a.Fast = &f
 		default:
 			a.Inline = append(a.Inline, c)
 		}
@@ -159,7 +170,7 @@ func ParseAuthenticate(n xmlstream.Node) (Authenticate, error) {
 	a := Authenticate{Mechanism: mechanism}
 	seen := make(map[xmlstream.Name]bool)
 	for c := range n.Elements() {
-		if seen[c.Name] && (c.Name.Space == NS || c.Name.Space == sm.NS || c.Name.Space == bind2.NS) {
+		if seen[c.Name] && (c.Name.Space == NS || c.Name.Space == sm.NS || c.Name.Space == bind2.NS || c.Name.Space == fast.NS) {
 			return Authenticate{}, wire.Bad("<authenticate/> has <%s/> twice", c.Name.Local)
 		}
 		seen[c.Name] = true
@@ -185,6 +196,14 @@ func (a *Authenticate) read(c xmlstream.Node) error {
 		var v bind2.Bind
 		v, err = bind2.ParseBind(c)
 		a.Bind = &v
+	case xmlstream.Name{Space: fast.NS, Local: "fast"}:
+		var v fast.Use
+		v, err = fast.ParseUse(c)
+		a.Fast = &v
+	case xmlstream.Name{Space: fast.NS, Local: "request-token"}:
+		var v fast.Request
+		v, err = fast.ParseRequest(c)
+		a.Token = &v
 	default:
 		a.Inline = append(a.Inline, c)
 	}
@@ -283,6 +302,10 @@ func (s *Success) read(c xmlstream.Node) error {
 		var v bind2.Bound
 		v, err = bind2.ParseBound(c)
 		s.Bound = &v
+	case xmlstream.Name{Space: fast.NS, Local: "token"}:
+		var v fast.Token
+		v, err = fast.ParseToken(c)
+		s.Token = &v
 	default:
 		s.Other = append(s.Other, c)
 	}

@@ -2,9 +2,11 @@ package sasl2_test
 
 import (
 	"testing"
+	"time"
 
 	"godwit/jid"
 	"godwit/xep/bind2"
+	"godwit/xep/fast"
 	"godwit/xep/internal/codectest"
 	"godwit/xep/sasl1"
 	"godwit/xep/sasl2"
@@ -39,6 +41,10 @@ func TestClient(t *testing.T) {
 		row{Why: "two initial responses leave it open which counts", XML: open + `<initial-response/><initial-response>biws</initial-response></authenticate>`, Err: "bad-request"},
 		row{Why: "two binds", XML: open + `<bind xmlns='urn:xmpp:bind:0'/><bind xmlns='urn:xmpp:bind:0'/></authenticate>`, Err: "bad-request"},
 		row{Why: "a broken resumption", XML: open + `<resume xmlns='urn:xmpp:sm:3' h='x' previd='s1'/></authenticate>`, Err: "bad-request"},
+		row{Why: "a token is used and another wanted (XEP-0484)", XML: `<authenticate` + ns + ` mechanism='HT-SHA-256-NONE'><initial-response>YQ==</initial-response>` +
+			`<fast xmlns='urn:xmpp:fast:0' count='3'/><request-token xmlns='urn:xmpp:fast:0' mechanism='HT-SHA-256-NONE'/></authenticate>`,
+			Want: sasl2.Authenticate{Mechanism: "HT-SHA-256-NONE", Initial: []byte("a"), Fast: &fast.Use{Count: 3}, Token: &fast.Request{Mechanism: "HT-SHA-256-NONE"}}},
+		row{Why: "two tokens used leave it open which counts", XML: open + `<fast xmlns='urn:xmpp:fast:0' count='3'/><fast xmlns='urn:xmpp:fast:0' count='4'/></authenticate>`, Err: "bad-request"},
 		row{Why: "response", XML: `<response` + ns + `>Yz1i</response>`, Want: sasl2.Response{Data: []byte("c=b")}},
 		row{Why: "empty response", XML: `<response` + ns + `/>`, Want: sasl2.Response{Data: []byte{}}},
 		row{Why: "abort", XML: `<abort` + ns + `><text>enough</text></abort>`, Want: sasl2.Abort{Text: "enough"}},
@@ -49,8 +55,9 @@ func TestServer(t *testing.T) {
 	alice := jid.MustParse("alice@a.example")
 	codectest.Table(t, sasl2.Parse,
 		row{Why: "feature", XML: `<authentication` + ns + `><mechanism>SCRAM-SHA-1</mechanism><inline><sm xmlns='urn:xmpp:sm:3'/><bind xmlns='urn:xmpp:bind:0'/><fast xmlns='urn:xmpp:fast:0'/></inline></authentication>`,
-			Want: sasl2.Authentication{Mechanisms: []string{"SCRAM-SHA-1"}, SM: true, Bind: &bind2.Feature{},
-				Inline: []xmlstream.Node{xmlstream.NewNode("urn:xmpp:fast:0", "fast")}}},
+			Want: sasl2.Authentication{Mechanisms: []string{"SCRAM-SHA-1"}, SM: true, Bind: &bind2.Feature{}, Fast: &fast.Feature{}}},
+		row{Why: "an inline feature of others", XML: `<authentication` + ns + `><mechanism>SCRAM-SHA-1</mechanism><inline><more xmlns='urn:example'/></inline></authentication>`,
+			Want: sasl2.Authentication{Mechanisms: []string{"SCRAM-SHA-1"}, Inline: []xmlstream.Node{xmlstream.NewNode("urn:example", "more")}}},
 		row{Why: "feature without extras", XML: `<authentication` + ns + `><mechanism>PLAIN</mechanism></authentication>`, Want: sasl2.Authentication{Mechanisms: []string{"PLAIN"}}},
 		row{Why: "challenge", XML: `<challenge` + ns + `>cj0x</challenge>`, Want: sasl2.Challenge{Data: []byte("r=1")}},
 		row{Why: "success", XML: `<success` + ns + `><additional-data>dj0x</additional-data><authorization-identifier>alice@a.example</authorization-identifier></success>`,
@@ -59,6 +66,8 @@ func TestServer(t *testing.T) {
 			Want: sasl2.Success{Authorization: jid.MustParse("alice@a.example/r"), Resumed: &sm.Resumed{PrevID: "s1", H: 345}}},
 		row{Why: "success that binds instead", XML: `<success` + ns + `><authorization-identifier>alice@a.example/r</authorization-identifier><failed xmlns='urn:xmpp:sm:3' h='3'><item-not-found xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></failed><bound xmlns='urn:xmpp:bind:0'/></success>`,
 			Want: sasl2.Success{Authorization: jid.MustParse("alice@a.example/r"), ResumeFailed: &sm.Failed{Condition: "item-not-found", HasH: true, H: 3}, Bound: &bind2.Bound{}}},
+		row{Why: "success with a token", XML: `<success` + ns + `><authorization-identifier>alice@a.example</authorization-identifier><token xmlns='urn:xmpp:fast:0' expiry='2030-01-01T00:00:00Z' token='s'/></success>`,
+			Want: sasl2.Success{Authorization: alice, Token: &fast.Token{Token: "s", Expiry: time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)}}},
 		row{Why: "success for nobody", XML: `<success` + ns + `/>`, Err: "bad-request"},
 		row{Why: "success for no address", XML: `<success` + ns + `><authorization-identifier>@</authorization-identifier></success>`, Err: "jid-malformed"},
 		row{Why: "failure", XML: `<failure` + ns + `><aborted xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/><why xmlns='urn:example'/><text>as you wish</text></failure>`,
