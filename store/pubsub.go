@@ -76,7 +76,9 @@ const (
 // ItemQuery asks for items of one node.
 type ItemQuery struct {
 	IDs []string // if any, only these
-	Max int      // at most so many, the newest ones; 0 means MaxItemsRead
+	Max int      // at most so many, the newest of them, or the oldest with After; 0 means MaxItemsRead
+	// Before and After are ids of items; only what was published before or after them is wanted. If there is no such item, nothing is.
+	Before, After string
 }
 
 // PubSub keeps the nodes of accounts and what is published on them (XEP-0060, XEP-0163). Owners are bare addresses; whether

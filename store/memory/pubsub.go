@@ -221,7 +221,21 @@ func (p pubsub) Items(ctx context.Context, owner jid.JID, name string, q store.I
 		return nil, nil
 	}
 	var list []store.NodeItem
-	for _, it := range n.items {
+	all := n.items
+	index := func(id string) int {
+		return slices.IndexFunc(n.items, func(it store.NodeItem) bool { return it.ID == id })
+	}
+	if q.Before != "" {
+		all = all[:max(index(q.Before), 0)]
+	}
+	if q.After != "" {
+		i := index(q.After)
+		if i < 0 || i >= len(all) {
+			return nil, nil
+		}
+		all = all[i+1:]
+	}
+	for _, it := range all {
 		if len(q.IDs) == 0 || slices.Contains(q.IDs, it.ID) {
 			it.Payload = bytes.Clone(it.Payload)
 			list = append(list, it)
@@ -230,6 +244,9 @@ func (p pubsub) Items(ctx context.Context, owner jid.JID, name string, q store.I
 	most := q.Max
 	if most <= 0 || most > store.MaxItemsRead {
 		most = store.MaxItemsRead
+	}
+	if q.After != "" {
+		return list[:min(len(list), most)], nil
 	}
 	return list[max(len(list)-most, 0):], nil
 }

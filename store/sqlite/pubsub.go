@@ -202,8 +202,18 @@ func (p pubsub) Items(ctx context.Context, owner jid.JID, name string, q store.I
 		}
 		statement, args = statement+` AND id IN (SELECT value FROM json_each(?))`, append(args, ids)
 	}
+	for _, bound := range []struct{ id, is string }{{q.Before, `<`}, {q.After, `>`}} {
+		if bound.id != "" {
+			statement += ` AND position ` + bound.is + ` (SELECT position FROM node_item WHERE owner = ? AND node = ? AND id = ?)`
+			args = append(args, owner.String(), name, bound.id)
+		}
+	}
+	order := `DESC`
+	if q.After != "" {
+		order = `ASC`
+	}
 	err = p.db.View(ctx, func(v *sqlitedb.View) error {
-		return v.Each(statement+` ORDER BY position DESC LIMIT ?`, append(args, most), func(row sqlitedb.Scanner) error {
+		return v.Each(statement+` ORDER BY position `+order+` LIMIT ?`, append(args, most), func(row sqlitedb.Scanner) error {
 			var it store.NodeItem
 			var at int64
 			if err := row.Scan(&it.ID, &at, &it.Payload); err != nil {
@@ -214,7 +224,9 @@ func (p pubsub) Items(ctx context.Context, owner jid.JID, name string, q store.I
 			return nil
 		})
 	})
-	slices.Reverse(list)
+	if q.After == "" {
+		slices.Reverse(list)
+	}
 	return list, err
 }
 

@@ -29,6 +29,7 @@ import (
 	"godwit/xep/markers"
 	"godwit/xep/oob"
 	"godwit/xep/ping"
+	"godwit/xep/pubsub"
 	"godwit/xep/reach"
 	"godwit/xep/receipts"
 	"godwit/xep/register"
@@ -90,6 +91,9 @@ var parsers = map[string]codectest.Parser{
 	"markers.Markable":  codectest.Of(markers.ParseMarkable),
 	"markers.Displayed": codectest.Of(markers.ParseDisplayed),
 	"ping":              codectest.Of(ping.Parse),
+	"pubsub.Request":    codectest.Of(pubsub.Parse),
+	"pubsub.Owner":      codectest.Of(pubsub.ParseOwner),
+	"pubsub.Event":      codectest.Of(pubsub.ParseEvent),
 	"reach":             codectest.Of(reach.Parse),
 	"receipts.Request":  codectest.Of(receipts.ParseRequest),
 	"receipts.Received": codectest.Of(receipts.ParseReceived),
@@ -168,6 +172,9 @@ var seeds = []string{
 	`<markable xmlns='urn:xmpp:chat-markers:0'/>`,
 	`<displayed xmlns='urn:xmpp:chat-markers:0' id='m1'/>`,
 	`<ping xmlns='urn:xmpp:ping'/>`,
+	`<pubsub xmlns='http://jabber.org/protocol/pubsub'><publish node='n'><item id='i'><x xmlns='urn:example'>v</x></item></publish><publish-options>` + form + `</publish-options></pubsub>`,
+	`<pubsub xmlns='http://jabber.org/protocol/pubsub#owner'><affiliations node='n'><affiliation jid='bob@b.example' affiliation='member'/></affiliations></pubsub>`,
+	`<event xmlns='http://jabber.org/protocol/pubsub#event'><items node='n'><item id='i'><x xmlns='urn:example'/></item><retract id='j'/></items></event>`,
 	`<reach xmlns='urn:godwit:reach:0' class='symmetric' ipv6='yes' mapped='pcp'><address ip='198.51.100.7' port='61234'/></reach>`,
 	`<request xmlns='urn:xmpp:receipts'/>`,
 	`<received xmlns='urn:xmpp:receipts' id='m1'/>`,
