@@ -21,6 +21,8 @@ type Envelope struct {
 	Inbox int64
 	// Archived tells whether the owner's archive holds the message.
 	Archived bool
+	// Node, if not empty, makes the stanza a notice of that node of its sender's (XEP-0163): it is for those of Owner's resources that follow it.
+	Node string
 	// Inline allows the receiver to work on the caller's goroutine. The store's goroutine must not, because it would wait for itself.
 	Inline bool
 }

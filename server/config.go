@@ -8,6 +8,7 @@ import (
 	"godwit/jid"
 	"godwit/server/account"
 	"godwit/server/introduce"
+	"godwit/server/pubsub"
 	"godwit/server/register"
 	"godwit/server/upload"
 	"godwit/store"
@@ -53,6 +54,7 @@ type Config struct {
 	ArchiveKeep    time.Duration        // messages older than this are removed; 0 keeps them
 	InboxKeep      time.Duration        // the same for messages that wait for an absent account; 0 keeps them
 	Accounts       account.Limits
+	Nodes          pubsub.Limits
 	HandshakeLimit time.Duration // until a resource is bound; 30 s
 	StanzaLimits   *xmlstream.Limits
 	// MaxUnackedBytes bounds what waits for one client's acknowledgement; 1.5 MiB. All of it is written at once when a session is resumed, so it

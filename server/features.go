@@ -2,6 +2,7 @@ package server
 
 import (
 	"godwit/server/disco"
+	"godwit/server/pubsub"
 	"godwit/xep/archive"
 	"godwit/xep/blocking"
 	"godwit/xep/carbons"
@@ -27,6 +28,9 @@ func (s *Server) features() disco.Features {
 			xdisco.InfoNS, xdisco.ItemsNS, ping.NS, entitytime.NS, last.NS, carbons.NS, archive.NS, archive.Extended, stanzaid.NS, deposit.NS, blocking.NS,
 		},
 	}
+	f.Server = append(f.Server, pubsub.ServerFeatures()...)
+	f.Contact = pubsub.Features()
+	f.Account = append(f.Account, f.Contact...)
 	if s.Registration != nil {
 		f.Server = append(f.Server, register.NS)
 	}

@@ -11,6 +11,7 @@ import (
 	"godwit/server/account"
 	"godwit/server/archive"
 	"godwit/server/blocking"
+	"godwit/server/capabilities"
 	"godwit/server/carbons"
 	"godwit/server/deliver"
 	"godwit/server/deposit"
@@ -18,12 +19,14 @@ import (
 	"godwit/server/handler"
 	"godwit/server/info"
 	"godwit/server/introduce"
+	"godwit/server/pubsub"
 	"godwit/server/register"
 	"godwit/server/roster"
 	"godwit/server/services"
 	"godwit/server/upload"
 	"godwit/stanza"
 	"godwit/stream"
+	"godwit/xep/caps"
 )
 
 // Server runs the sessions of one domain. Its fields are constant after New; the rooms own their state.
@@ -32,6 +35,8 @@ type Server struct {
 	Accounts *account.Registry
 	Pipeline *deliver.Pipeline
 	Gate     *introduce.Gate
+	// Nodes is what accounts publish about themselves.
+	Nodes *pubsub.Room
 	// Registration is nil where nobody may register.
 	Registration *register.Room
 	// Upload is nil where nobody may put files on the server.
@@ -40,6 +45,7 @@ type Server struct {
 	bus      bus.Bus
 	streams  stream.ServerConfig
 	asker    *asker
+	software *capabilities.Room
 	started  time.Time
 	Counters Counters
 
@@ -71,7 +77,11 @@ func New(ctx context.Context, cfg Config) (*Server, error) {
 		LastSeen: cfg.Store.LastSeen, Blocklist: cfg.Store.Blocklist, Commits: cfg.Store.Commits, Log: cfg.Log, Limits: cfg.Accounts, AckDeadline: cfg.AckDeadline,
 		InboxKeep: cfg.InboxKeep,
 		Route:     func(st *stanza.Stanza) { s.Pipeline.Route(st) },
+		Notice:    func(st *stanza.Stanza, node string) { s.Pipeline.Notice(st, node) },
+		Watcher:   s,
 	})
+	s.software = capabilities.New(cfg.Domain, s.Accounts)
+	s.Nodes = pubsub.New(pubsub.Config{Store: cfg.Store.PubSub, Accounts: s.Accounts, Limits: cfg.Nodes, Now: time.Now, Log: cfg.Log})
 	s.bus = local.New(s.Accounts.Deliver)
 	s.Gate = introduce.NewGate(cfg.Introduce, s.Accounts, cfg.Log)
 	s.policy = archive.NewPolicy(cfg.Store.Archive, s.Accounts, cfg.ArchiveDefault, cfg.Log)
@@ -89,7 +99,7 @@ func New(ctx context.Context, cfg Config) (*Server, error) {
 	table := handler.NewTable(cfg.Log)
 	s.Pipeline = deliver.New(deliver.Config{
 		Domain: cfg.Domain, Accounts: s.Accounts, Commits: cfg.Store.Commits, Archiver: s.policy, Introduce: s.Gate,
-		Handlers: table, Bus: s.bus, Answer: s.asker.answer, Started: highest, Log: cfg.Log,
+		Handlers: table, Bus: s.bus, Answer: s.answer, Started: highest, Log: cfg.Log,
 	})
 	caps, err := s.register(table)
 	if err != nil {
@@ -105,6 +115,7 @@ func (s *Server) register(t *handler.Table) (*disco.Room, error) {
 	roster.Register(t, s.Accounts)
 	carbons.Register(t, s.Accounts)
 	blocking.Register(t, s.Accounts)
+	s.Nodes.Register(t)
 	archive.Register(t, s.cfg.Store.Archive, s.policy, s.Accounts)
 	deposit.Register(t, s.Accounts, s.cfg.Store.Commits, s.policy, func(st *stanza.Stanza) *stanza.Stanza {
 		return deliver.Sanitise(st, s.cfg.Domain)
@@ -117,7 +128,7 @@ func (s *Server) register(t *handler.Table) (*disco.Room, error) {
 	if s.Upload != nil {
 		s.Upload.Register(t)
 	}
-	room, err := disco.New(s.features(), s.cfg.Program.Name, s.Accounts)
+	room, err := disco.New(s.features(), s.cfg.Program.Name, s.Accounts, s.Nodes)
 	if err != nil {
 		return nil, err
 	}
@@ -155,6 +166,7 @@ func (s *Server) Stop(ctx context.Context) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+	s.Nodes.Close()
 	s.Accounts.Quiesce()
 	return s.bus.Close()
 }
@@ -167,6 +179,7 @@ func (s *Server) AccountRemoved(owner jid.JID) {
 // EndAll implements [register.Sessions] for an account that was removed.
 func (s *Server) EndAll(owner jid.JID, why *stream.Error) {
 	s.Accounts.EndAll(owner, why)
+	s.Nodes.Removed(owner)
 	if s.cfg.Removed != nil {
 		s.cfg.Removed(owner)
 	}
@@ -180,3 +193,16 @@ func (s *Server) EndAll(owner jid.JID, why *stream.Error) {
 func (s *Server) EndOthers(stays *account.Session, why *stream.Error) {
 	s.Accounts.EndOthers(stays, why)
 }
+
+// answer takes what a session answers to the server's own questions.
+func (s *Server) answer(from *account.Session, st *stanza.Stanza) {
+	if !s.software.Answer(from, st) {
+		s.asker.answer(from, st)
+	}
+}
+
+// Announced implements [account.Watcher].
+func (s *Server) Announced(from *account.Session, c caps.Caps) { s.software.Announced(from, c) }
+
+// Following implements [account.Watcher].
+func (s *Server) Following(from *account.Session, f *account.Follows) { s.Nodes.Following(from, f) }

@@ -75,8 +75,9 @@ const (
 
 // ItemQuery asks for items of one node.
 type ItemQuery struct {
-	IDs []string // if any, only these
-	Max int      // at most so many, the newest of them, or the oldest with After; 0 means MaxItemsRead
+	IDs    []string // if any, only these
+	Max    int      // at most so many, the newest of them; 0 means MaxItemsRead
+	Oldest bool     // the oldest of them instead
 	// Before and After are ids of items; only what was published before or after them is wanted. If there is no such item, nothing is.
 	Before, After string
 }

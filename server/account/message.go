@@ -24,6 +24,10 @@ func (a *Account) target(st *stanza.Stanza) (route.Target, *Session) {
 
 // deliver hands one envelope to the sessions it is for.
 func (a *Account) deliver(e *bus.Envelope) {
+	if e.Node != "" {
+		a.notice(e)
+		return
+	}
 	st := e.Stanza
 	t, match := a.target(st)
 	switch st.Kind {

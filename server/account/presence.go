@@ -85,6 +85,7 @@ func (a *Account) appear(s *Session, st *stanza.Stanza, priority int8) {
 	if initial {
 		a.redeliverRequests(s)
 	}
+	a.announced(s, st, initial)
 	a.flush(s)
 }
 

@@ -59,9 +59,13 @@ type Config struct {
 	Commits   store.Committer
 	// Route takes a stanza that an account emits on its own (presence, subscription stanzas, bounced requests) to wherever it belongs. It
 	// must not wait for any account.
-	Route  func(*stanza.Stanza)
-	Log    *slog.Logger
-	Limits Limits
+	Route func(*stanza.Stanza)
+	// Notice does the same for a notice of a node (XEP-0163), for those of the recipient's resources that follow it. May be nil with Watcher.
+	Notice func(st *stanza.Stanza, node string)
+	// Watcher is told which sessions follow what; nil where nothing is published.
+	Watcher Watcher
+	Log     *slog.Logger
+	Limits  Limits
 	// AckDeadline is how long a client may leave a request for acknowledgement unanswered; 60 seconds.
 	AckDeadline time.Duration
 	// InboxKeep is how long messages wait for an absent account; 0 is for ever.
@@ -175,6 +179,9 @@ func (r *Registry) call(owner jid.JID, f func(*Account)) {
 
 // Deliver takes an envelope for an account of this node; it is the handler of the bus.
 func (r *Registry) Deliver(e bus.Envelope) {
+	if e.Node != "" && r.loaded(e.Owner) == nil {
+		return // nobody is there to follow it
+	}
 	r.post(e.Owner, e.Inline, func(*Account) item { return item{envelope: e} })
 }
 

@@ -76,6 +76,7 @@ func (r *roster) sees(contact jid.JID) bool { return stateOf(r.items[contact]).F
 type Contact struct {
 	Known    bool // in the roster
 	From, To bool // the contact sees the account, the account sees the contact
+	Groups   []string
 }
 
 // Contact looks an address up in an account's roster. It waits for the account and must not be called by an account's writer.
@@ -88,6 +89,9 @@ func (r *Registry) Contact(owner, who jid.JID) (c Contact, err error) {
 		it := a.roster.items[who.Bare()]
 		s := stateOf(it)
 		c, err = Contact{Known: it != nil && !it.Hidden, From: s.From, To: s.To}, nil
+		if c.Known {
+			c.Groups = it.Groups
+		}
 	})
 	return c, err
 }

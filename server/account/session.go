@@ -9,6 +9,7 @@ import (
 	"godwit/jid"
 	"godwit/stanza"
 	"godwit/stream"
+	"godwit/xep/caps"
 )
 
 // Outlet is what a session needs of its stream; *stream.Stream is one. No method waits for the client.
@@ -62,6 +63,8 @@ type Session struct {
 	flushTimer *time.Timer    // runs while that waits for the client
 	interested bool           // asked for the roster (RFC 6121 §2.2)
 	carbons    bool           // XEP-0280
+	caps       caps.Caps      // what software it says it is, zero when it does not (XEP-0115)
+	follows    *Follows       // what it wants notices of
 	blocklist  bool           // asked whom the account has blocked (XEP-0191 §3.2)
 	bind2      bool           // catches up from the archive (XEP-0386)
 	directed   map[jid.JID]struct{}

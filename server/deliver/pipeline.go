@@ -154,6 +154,13 @@ func (p *Pipeline) Route(st *stanza.Stanza) {
 	p.send(bus.Envelope{Owner: st.To.Bare(), Stanza: st, Inline: st.Kind == stanza.Presence})
 }
 
+// Notice takes a notice of a node to the account that may follow it, as Route does.
+func (p *Pipeline) Notice(st *stanza.Stanza, node string) {
+	if st.To.Domain() == p.cfg.Domain.Domain() && st.To.Local() != "" {
+		p.send(bus.Envelope{Owner: st.To.Bare(), Stanza: st, Node: node, Inline: true})
+	}
+}
+
 func (p *Pipeline) send(e bus.Envelope) {
 	if err := p.cfg.Bus.Send(e); err != nil {
 		p.cfg.Log.Error("the bus took no stanza", "owner", e.Owner.String(), "error", err)

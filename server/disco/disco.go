@@ -12,7 +12,6 @@ import (
 	"godwit/xep/caps"
 	"godwit/xep/dataform"
 	"godwit/xep/disco"
-	"godwit/xmlstream"
 )
 
 // Node is the URI by which the server names itself in capabilities (XEP-0115).
@@ -22,6 +21,7 @@ const Node = "https://godwit.invalid/server"
 type Features struct {
 	Server  []string // of the domain
 	Account []string // of every account, to its owner
+	Contact []string // of every account, to who sees its presence
 	// Identities the domain has besides that of a server, and forms that describe it (XEP-0128).
 	Identities []disco.Identity
 	Forms      []dataform.Form
@@ -32,19 +32,30 @@ type Contacts interface {
 	Contact(owner, who jid.JID) (account.Contact, error)
 }
 
+// Nodes are what accounts publish about themselves (XEP-0163).
+type Nodes interface {
+	// Items lists those of an account that somebody may read.
+	Items(ctx context.Context, owner, who jid.JID) ([]disco.Item, error)
+	// Info describes one.
+	Info(ctx context.Context, owner, who jid.JID, node string) (disco.Info, error)
+}
+
 // Room answers discovery requests.
 type Room struct {
 	server, account disco.Info
+	contact         []string // features
 	contacts        Contacts
+	nodes           Nodes
 	caps            caps.Caps
 }
 
 // New returns the room.
-func New(f Features, name string, contacts Contacts) (*Room, error) {
+func New(f Features, name string, contacts Contacts, nodes Nodes) (*Room, error) {
 	r := &Room{
 		server:   disco.Info{Identities: append([]disco.Identity{{Category: "server", Type: "im", Name: name}}, f.Identities...), Features: f.Server, Forms: f.Forms},
-		account:  disco.Info{Identities: []disco.Identity{{Category: "account", Type: "registered"}}, Features: f.Account},
-		contacts: contacts,
+		account:  disco.Info{Identities: []disco.Identity{{Category: "account", Type: "registered"}, {Category: "pubsub", Type: "pep"}}, Features: f.Account},
+		contact:  append([]string{disco.InfoNS, disco.ItemsNS}, f.Contact...),
+		contacts: contacts, nodes: nodes,
 	}
 	ver, err := caps.Compute(r.server, caps.SHA1)
 	if err != nil {
@@ -63,7 +74,7 @@ func (room *Room) Register(t *handler.Table) {
 	t.Register(disco.ItemsNS, "query", stanza.Get, handler.Server|handler.Self|handler.Other, room.items)
 }
 
-func (room *Room) info(_ context.Context, r *handler.Request) (handler.Answer, error) {
+func (room *Room) info(ctx context.Context, r *handler.Request) (handler.Answer, error) {
 	q, err := disco.ParseInfo(r.Payload)
 	if err != nil {
 		return nil, err
@@ -77,19 +88,23 @@ func (room *Room) info(_ context.Context, r *handler.Request) (handler.Answer, e
 			return nil, err
 		}
 		// What the account can do is its owner's business; that it exists is known to a contact (RFC 6121 §8.5.1, XEP-0030 §7).
-		answer = disco.Info{Identities: room.account.Identities, Features: []string{disco.InfoNS, disco.ItemsNS}}
+		answer = disco.Info{Identities: room.account.Identities, Features: room.contact}
 	}
 	switch {
 	case q.Node == "":
 	case r.Target == handler.Server && q.Node == room.caps.Query():
 		answer.Node = q.Node
-	default:
+	case r.Target == handler.Server:
 		return nil, stanza.ErrItemNotFound()
+	default:
+		if answer, err = room.nodes.Info(ctx, r.Account, r.Session.Owner(), q.Node); err != nil {
+			return nil, err
+		}
 	}
 	return answer.Encode, nil
 }
 
-func (room *Room) items(_ context.Context, r *handler.Request) (handler.Answer, error) {
+func (room *Room) items(ctx context.Context, r *handler.Request) (handler.Answer, error) {
 	q, err := disco.ParseItems(r.Payload)
 	if err != nil {
 		return nil, err
@@ -102,7 +117,13 @@ func (room *Room) items(_ context.Context, r *handler.Request) (handler.Answer, 
 	if q.Node != "" {
 		return nil, stanza.ErrItemNotFound()
 	}
-	return func(e *xmlstream.Encoder) { disco.Items{}.Encode(e) }, nil
+	var list disco.Items
+	if r.Target != handler.Server {
+		if list.Items, err = room.nodes.Items(ctx, r.Account, r.Session.Owner()); err != nil {
+			return nil, err
+		}
+	}
+	return list.Encode, nil
 }
 
 // mayKnow lets only those ask about an account who see its presence.

@@ -245,7 +245,7 @@ func (p pubsub) Items(ctx context.Context, owner jid.JID, name string, q store.I
 	if most <= 0 || most > store.MaxItemsRead {
 		most = store.MaxItemsRead
 	}
-	if q.After != "" {
+	if q.Oldest {
 		return list[:min(len(list), most)], nil
 	}
 	return list[max(len(list)-most, 0):], nil

@@ -209,7 +209,7 @@ func (p pubsub) Items(ctx context.Context, owner jid.JID, name string, q store.I
 		}
 	}
 	order := `DESC`
-	if q.After != "" {
+	if q.Oldest {
 		order = `ASC`
 	}
 	err = p.db.View(ctx, func(v *sqlitedb.View) error {
@@ -224,7 +224,7 @@ func (p pubsub) Items(ctx context.Context, owner jid.JID, name string, q store.I
 			return nil
 		})
 	})
-	if q.After == "" {
+	if !q.Oldest {
 		slices.Reverse(list)
 	}
 	return list, err

@@ -112,7 +112,7 @@ var pubsubTests = map[string]func(*testing.T, Stores){
 		}
 		for want, q := range map[string]store.ItemQuery{
 			"c a d": {}, "d": {Max: 1}, "a d": {Max: 2}, "c d": {IDs: []string{"d", "c", "b"}}, "": {IDs: []string{"x"}}, "c": {Before: "a"}, "a": {Before: "d", Max: 1},
-			"a d ": {After: "c"}, "a ": {After: "c", Max: 1}, " ": {After: "x"}, "  ": {Before: "x"}, "   ": {After: "d"}, "a  ": {After: "c", Before: "d"},
+			"a d ": {After: "c"}, "a ": {After: "c", Max: 1, Oldest: true}, " d": {After: "c", Max: 1}, "c a ": {Max: 2, Oldest: true}, " ": {After: "x"}, "  ": {Before: "x"}, "   ": {After: "d"}, "a  ": {After: "c", Before: "d"},
 		} {
 			if got := items(t, s, alice, "n", q); got != strings.TrimSpace(want) {
 				t.Errorf("%+v: %s, want %s", q, got, want)
