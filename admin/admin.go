@@ -35,6 +35,8 @@ type Source struct {
 	TURN func() TURN
 	// Shared returns totals of the port that several protocols share; nil when there is none.
 	Shared func() Shared
+	// HTTP returns totals of the HTTP face; nil when there is none.
+	HTTP func() HTTP
 	// Removed is called when an account was removed from the store by another process.
 	Removed func(jid.JID)
 	// Changed is called when the sessions of an account shall end because another process changed its password.
@@ -72,6 +74,14 @@ type Shared struct {
 	Pending int64             // connections that have not said yet what they are
 	Served  map[string]uint64 // handed to their protocol, by protocol
 	Closed  map[string]uint64 // closed before that, by reason
+}
+
+// HTTP is what the HTTP face counted.
+type HTTP struct {
+	Requests  map[string]uint64 // by what they were for
+	Responses map[string]uint64 // by the first digit of their status: "2xx"
+	Pending   int64             // connections of the https port that have not finished their handshake
+	Closed    map[string]uint64 // connections of that port closed before a request, by reason
 }
 
 // Surface serves HTTP. Its fields are constant.

@@ -64,6 +64,9 @@ func start(t *testing.T, change func(*server.Config)) *surface {
 		Shared: func() admin.Shared {
 			return admin.Shared{Pending: 6, Served: map[string]uint64{"xmpp": 8}, Closed: map[string]uint64{"slow": 9}}
 		},
+		HTTP: func() admin.HTTP {
+			return admin.HTTP{Pending: 3, Requests: map[string]uint64{"websocket": 21}, Responses: map[string]uint64{"4xx": 22}, Closed: map[string]uint64{"http": 23}}
+		},
 		SignIns: func() admin.SignInFailures { return admin.SignInFailures{Wrong: 3, Limited: 2, Others: 1} },
 		Removed: func(who jid.JID) { s.told = append(s.told, "removed "+who.String()) },
 		Changed: func(who jid.JID) { s.told = append(s.told, "changed "+who.String()) },
@@ -156,6 +159,7 @@ func TestMetrics(t *testing.T) {
 		`godwit_turn_bytes_total{direction="in"} 10`, `godwit_turn_bytes_total{direction="out"} 11`, `godwit_turn_packets_total{direction="in"} 12`,
 		`godwit_turn_packets_total{direction="out"} 13`, `godwit_turn_refused_total{reason="quota"} 4`, `godwit_turn_refused_total{reason="address"} 5`,
 		"godwit_shared_pending 6", `godwit_shared_connections_total{protocol="xmpp"} 8`, `godwit_shared_closed_total{reason="slow"} 9`,
+		"godwit_https_pending 3", `godwit_http_requests_total{for="websocket"} 21`, `godwit_http_responses_total{status="4xx"} 22`, `godwit_https_closed_total{reason="http"} 23`,
 		"godwit_sessions 0", "go_goroutines", "process_resident_memory_bytes"} {
 		if !strings.Contains(body, want) {
 			t.Errorf("no %s", want)

@@ -24,6 +24,7 @@ func newRegistry(src Source) (*prometheus.Registry, error) {
 	m.sessions(src)
 	m.relay(src)
 	m.shared(src)
+	m.http(src)
 	m.list = append(m.list, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	r := prometheus.NewRegistry()
 	for _, c := range m.list {
@@ -114,6 +115,21 @@ func (m *metrics) shared(src Source) {
 			func() map[string]uint64 { return src.Shared().Served }),
 		newByWord("shared_closed_total", "Connections of the shared port closed before they reached a protocol, by reason.", "reason",
 			func() map[string]uint64 { return src.Shared().Closed }))
+}
+
+// http are the metrics of the HTTP face.
+func (m *metrics) http(src Source) {
+	if src.HTTP == nil {
+		return
+	}
+	m.gauge("https_pending", "Connections of the https port that have not finished their handshake.", func() int64 { return src.HTTP().Pending })
+	m.list = append(m.list,
+		newByWord("http_requests_total", "Requests by browsers and others, by what they were for.", "for",
+			func() map[string]uint64 { return src.HTTP().Requests }),
+		newByWord("http_responses_total", "Answers to them by status.", "status",
+			func() map[string]uint64 { return src.HTTP().Responses }),
+		newByWord("https_closed_total", "Connections of the https port closed before a request, by reason.", "reason",
+			func() map[string]uint64 { return src.HTTP().Closed }))
 }
 
 // byWord is a counter for each word of a map.

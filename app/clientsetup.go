@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -18,7 +19,9 @@ import (
 	"godwit/client/cache/sqlite"
 	"godwit/client/path"
 	"godwit/jid"
+	"godwit/link"
 	"godwit/link/tcp"
+	"godwit/link/ws"
 	"godwit/peer"
 	"godwit/peer/datachannel"
 	"godwit/peer/quic"
@@ -29,8 +32,9 @@ import (
 type clientOptions struct {
 	account  jid.JID
 	password string
-	server   string // HOST:PORT, or "" for what DNS says
+	server   string // HOST:PORT, wss://…, or "" for what DNS or the domain says
 	mode     tcp.Mode
+	socket   bool   // by WebSocket instead
 	ca       string // file with authorities, or "" for the system's
 	insecure bool
 	data     string // directory of the cache
@@ -87,7 +91,7 @@ func newClient(ctx context.Context, o clientOptions) (*runningClient, error) {
 	announced := make(chan []extdisco.Service, 1)
 	cfg := client.Config{
 		JID: o.account, Password: o.password,
-		Dialer:     &tcp.Dialer{TLS: trust, Server: o.server, Mode: o.mode},
+		Dialer:     dialer(o, trust),
 		Cache:      store,
 		HasAddress: hasAddress,
 		Transports: []peer.Transport{direct, channel}, // what the second is for: browsers, and networks that let no QUIC through
@@ -120,6 +124,20 @@ func newClient(ctx context.Context, o clientOptions) (*runningClient, error) {
 	return rc, nil
 }
 
+// dialer makes connections to the server.
+func dialer(o clientOptions, trust *tls.Config) link.Dialer {
+	switch {
+	case isSocket(o.server):
+		return &ws.Dialer{TLS: trust, URL: o.server}
+	case o.socket:
+		return &ws.Dialer{TLS: trust, Server: o.server}
+	}
+	return &tcp.Dialer{TLS: trust, Server: o.server, Mode: o.mode}
+}
+
+// isSocket reports whether a server was given as the address of its WebSocket.
+func isSocket(server string) bool { return strings.HasPrefix(server, "wss:") }
+
 // cacheName is the file of an account's messages.
 func cacheName(account jid.JID) string {
 	return strings.NewReplacer("/", "_", string(filepath.Separator), "_").Replace(account.Bare().String()) + ".db"
@@ -146,6 +164,9 @@ func trustConfig(o clientOptions) (*tls.Config, error) {
 func serverHost(o clientOptions) string {
 	if o.server == "" {
 		return o.account.Domain()
+	}
+	if u, err := url.Parse(o.server); err == nil && isSocket(o.server) {
+		return u.Hostname()
 	}
 	if host, _, err := net.SplitHostPort(o.server); err == nil {
 		return host

@@ -11,6 +11,7 @@ import (
 	"godwit/client/path"
 	"godwit/headless"
 	"godwit/link/tcp"
+	"godwit/link/ws"
 )
 
 type headlessCommand struct {
@@ -19,11 +20,11 @@ type headlessCommand struct {
 	Contact string `arg:"" optional:"" help:"With links: this contact only."`
 	JSON    bool   `name:"json" help:"With links: print one JSON object a line."`
 	passwordFlag
-	Server       string `placeholder:"HOST[:PORT]" help:"Connect here instead of asking DNS for the account's domain."`
+	Server       string `placeholder:"HOST[:PORT]" help:"Connect here instead of asking DNS for the account's domain; or to a WebSocket: wss://HOST[:PORT]/PATH."`
 	CA           string `name:"ca" type:"existingfile" placeholder:"FILE" help:"Trust the certificates in this PEM file instead of the system's."`
 	Insecure     bool   `help:"Accept any certificate. For tests: whoever sits in between can read and change everything."`
 	Data         string `placeholder:"DIR" help:"Directory for messages and what waits to be sent. Default: godwit in the user's data directory."`
-	Transport    string `default:"auto" enum:"auto,tcp,tls" help:"auto (what DNS or the port says, and TLS on port 443 where nothing else gets through), tcp (STARTTLS) or tls (TLS from the first byte)."`
+	Transport    string `default:"auto" enum:"auto,tcp,tls,ws" help:"auto (what DNS or the port says, and TLS on port 443 where nothing else gets through), tcp (STARTTLS), tls (TLS from the first byte) or ws (WebSocket, where the domain says by XEP-0156, else port 5443)."`
 	Route        string `default:"auto" enum:"auto,direct,server" help:"How messages go: auto, direct (only ever to the contact's device) or server."`
 	ShareAddress string `default:"chats" enum:"contacts,chats,never" help:"Who may learn this device's addresses: contacts, chats (contacts you talk to) or never."`
 	PortMapping  string `default:"on" enum:"on,off" help:"Whether to ask the router for a port (PCP, NAT-PMP, UPnP), so that contacts behind difficult networks get through: on or off. Never asked where the server is on this machine."`
@@ -82,9 +83,12 @@ func (c *headlessCommand) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
+	if err := checkTransport(c.Server, c.Transport); err != nil {
+		return err
+	}
 	mode := map[string]tcp.Mode{"auto": tcp.Any, "tcp": tcp.StartTLS, "tls": tcp.DirectTLS}[c.Transport]
 	rc, err := newClient(ctx, clientOptions{
-		account: account, password: password, server: c.Server, mode: mode, ca: c.CA, insecure: c.Insecure, data: data,
+		account: account, password: password, server: c.Server, mode: mode, socket: c.Transport == "ws", ca: c.CA, insecure: c.Insecure, data: data,
 		route: path.Route(c.Route), share: client.Share(c.ShareAddress), mapping: c.PortMapping == "on", device: hostname(), log: log,
 	})
 	if err != nil {
@@ -94,6 +98,20 @@ func (c *headlessCommand) Run(ctx context.Context, s streams) error {
 	err = headless.Run(ctx, s.in, s.out, rc.Client, lang)
 	stop()
 	return errors.Join(err, rc.close())
+}
+
+// checkTransport refuses the address of a WebSocket that is none, or that was not asked for.
+func checkTransport(server, transport string) error {
+	if !strings.Contains(server, "://") {
+		return nil
+	}
+	if err := ws.CheckURL(server); err != nil {
+		return usagef("--server %s: a host, or a WebSocket such as wss://chat.example.org/xmpp-websocket", server)
+	}
+	if transport != "auto" && transport != "ws" {
+		return usagef("--server %s is a WebSocket, and --transport %s is none", server, transport)
+	}
+	return nil
 }
 
 // secret is the password: standard input belongs to the commands, so it is never read from there.

@@ -30,20 +30,21 @@ const controlSocket = "control.sock"
 
 // node is a running server with its listeners. start and stop are its owner's; the goroutines it runs only read it.
 type node struct {
-	log    *slog.Logger
-	out    io.Writer
-	first  bool     // there was no data before
-	lock   *os.File // held while the server runs on the data
-	db     *sqlite.Store
-	guard  *guard
-	cert   *certificate
-	server *server.Server
-	relay  *relay.Server // STUN, and TURN unless that is off; nil without both
-	mux    *tcpmux.Mux   // the shared port; nil without
-	https  *tcpmux.Mux   // the port of the page; nil without
-	web    *http.Server  // what both serve over HTTPS
-	page   string        // where browsers find it; "" if nowhere
-	admin  *admin.Surface
+	log      *slog.Logger
+	out      io.Writer
+	first    bool     // there was no data before
+	lock     *os.File // held while the server runs on the data
+	db       *sqlite.Store
+	guard    *guard
+	cert     *certificate
+	server   *server.Server
+	relay    *relay.Server // STUN, and TURN unless that is off; nil without both
+	mux      *tcpmux.Mux   // the shared port; nil without
+	https    *tcpmux.Mux   // the port of the page; nil without
+	web      *http.Server  // what both serve over HTTPS
+	page     string        // where browsers find it; "" if nowhere
+	webCount *webCount
+	admin    *admin.Surface
 
 	listeners []io.Closer // of clients, closed first
 	others    []io.Closer
@@ -136,6 +137,7 @@ func (n *node) listenAdmin(ctx context.Context, c *serveCommand, st server.Store
 	}
 	n.countRelay(&src)
 	n.countShared(&src)
+	n.countWeb(&src)
 	var err error
 	if n.admin, err = admin.New(src, n.log); err != nil {
 		return err

@@ -54,7 +54,8 @@ type serveCommand struct {
 	TLSCert string `name:"tls-cert" toml:"tls.cert" placeholder:"FILE" help:"Certificate chain in PEM. Without one the server makes its own and keeps it in the data directory. Read again on SIGHUP."`
 	TLSKey  string `name:"tls-key" toml:"tls.key" placeholder:"FILE" help:"The certificate's key in PEM."`
 
-	WebURL string `name:"web-url" toml:"web.url" placeholder:"URL" help:"Where browsers find the web client, if that is not https://DOMAIN:PORT/ of the https listener: behind a router or a proxy, such as https://chat.example.org/."`
+	WebURL     string `name:"web-url" toml:"web.url" placeholder:"URL" help:"Where browsers find the web client, if that is not https://DOMAIN:PORT/ of the https listener: behind a router or a proxy, such as https://chat.example.org/."`
+	WebOrigins string `name:"web-origins" toml:"web.origins" placeholder:"ORIGINS" help:"Pages of other servers that may use the WebSocket, such as https://web.example.org, with commas between."`
 
 	AuthPlain bool   `name:"auth-plain" toml:"auth.plain" help:"Also offer PLAIN, inside TLS only, for clients that know no SCRAM. They send the password itself."`
 	Register  string `toml:"auth.register" default:"off" enum:"off,open" help:"Whether clients may make accounts, change their password and remove their account (XEP-0077): off or open (to everybody)."`

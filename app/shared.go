@@ -86,10 +86,7 @@ func (n *node) countShared(src *admin.Source) {
 			Served: map[string]uint64{
 				"xmpp": t.XMPP, "xmpp-starttls": t.XMPPPlain, "turn-tls": t.TURN, "turn-tcp": t.TURNPlain, "https": t.HTTP,
 			},
-			Closed: map[string]uint64{
-				"limit": t.Refused, "silent": t.Silent, "slow": t.Slow, "handshake": t.Handshake, "unknown": t.Unknown,
-				"http": t.PlainHTTP, "off": t.Unserved, "busy": t.Dropped, "defect": t.Panics,
-			},
+			Closed: closedReasons(t),
 		}
 	}
 }

@@ -10,11 +10,13 @@ import (
 	"net/netip"
 	"net/url"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"godwit/link"
+	"godwit/link/ws"
 	"godwit/tcpmux"
 	"godwit/web"
 )
@@ -61,9 +63,15 @@ func (n *node) muxConfig(connections *link.AddressLimiter, refused func(net.Addr
 
 // serveWeb serves the page on its own port and on the shared one, whichever there are.
 func (n *node) serveWeb(c *serveCommand) {
-	at := n.webAddress(c)
+	at, own := n.webAddress(c), n.ownName(c)
+	n.webCount = newWebCount()
+	socket := ws.NewHandler(ws.Config{
+		Accept:  func(l link.Link) { n.server.Serve(l) },
+		Origins: ws.Origins{Own: own, Allowed: splitList(c.WebOrigins)},
+		Logger:  n.log, // how many there may be the port has seen to
+	})
 	n.web = webServer(web.New(web.Config{
-		Page: page(), Mounts: n.mounts(c), Address: at, Own: n.ownName(c), Strict: !n.cert.own, Logger: n.log,
+		Page: page(), WebSocket: socket, Mounts: n.mounts(c), Address: at, Own: own, Strict: !n.cert.own, Count: n.webCount.add, Logger: n.log,
 	}), n.log)
 	for _, m := range []*tcpmux.Mux{n.https, n.mux} {
 		if m == nil {
@@ -134,14 +142,22 @@ func hostNames(domain string) []string {
 
 // checkWeb is the part of Validate about the page.
 func (c *serveCommand) checkWeb() error {
-	if c.WebURL == "" {
-		return nil
+	for _, origin := range splitList(c.WebOrigins) {
+		if !isOrigin(origin, "https", "http") {
+			return usagef("--web-origins %s: origins such as https://web.example.org, without a path", origin)
+		}
 	}
-	u, err := url.Parse(c.WebURL)
-	if err != nil || u.Scheme != "https" || u.Host == "" || u.User != nil || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" {
+	if c.WebURL != "" && !isOrigin(c.WebURL, "https") {
 		return usagef("--web-url %s: an address such as https://chat.example.org/, without a path", c.WebURL)
 	}
 	return nil
+}
+
+// isOrigin reports whether an address is a scheme, a host and perhaps a port.
+func isOrigin(address string, schemes ...string) bool {
+	u, err := url.Parse(address)
+	return err == nil && slices.Contains(schemes, u.Scheme) && u.Host != "" && u.User == nil &&
+		strings.Trim(u.Path, "/") == "" && u.RawQuery == "" && u.Fragment == ""
 }
 
 func endedWeb(err error) error {
@@ -161,4 +177,14 @@ func webServer(h http.Handler, log *slog.Logger) *http.Server {
 		HTTP2:          &http.HTTP2Config{MaxConcurrentStreams: 32},
 		ErrorLog:       slog.NewLogLogger(log.Handler(), slog.LevelDebug), // it is strangers who cause them
 	}
+}
+
+// splitList takes a list with commas apart.
+func splitList(s string) (list []string) {
+	for part := range strings.SplitSeq(s, ",") {
+		if part = strings.TrimSpace(part); part != "" {
+			list = append(list, part)
+		}
+	}
+	return list
 }

@@ -1,10 +1,12 @@
 package stream
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 
 	"godwit/jid"
+	"godwit/link"
 	"godwit/sasl"
 	"godwit/stanza"
 	"godwit/xep/bind"
@@ -39,11 +41,11 @@ func (a *acceptor) succeed2(req *sasl2.Authenticate, data []byte, token sasl.Mec
 	}
 	answer := a.s.render(ok)
 	inline = resumed != nil || ok.Bound != nil
-	answer = appendStreams(answer, "features", a.l.InheritedNS(), a.sessionFeatures(inline))
+	features := appendStreams(nil, "features", a.l.InheritedNS(), a.sessionFeatures(inline))
 	if !inline {
-		return false, linkErrorOrNil(a.l.Send(answer))
+		return false, linkErrorOrNil(sendAll(a.l, answer, features))
 	}
-	a.s.begin(answer, resumed)
+	a.s.begin(resumed, answer, features)
 	return true, nil
 }
 
@@ -54,15 +56,29 @@ func linkErrorOrNil(err error) error {
 	return nil
 }
 
-// begin ends the negotiation in one step: the answer, acknowledgements, what a
-// resumed session still owes, and what was sent meanwhile, in this order. It
-// can not fail; what goes wrong shows in Read.
-func (s *Stream) begin(answer []byte, resumed *sm.Resume) {
+// sendAll sends elements, in one piece where the link takes that.
+func sendAll(l link.Link, elements ...[]byte) error {
+	if len(elements) == 0 {
+		return nil
+	}
+	if l.InheritedNS() != "" {
+		return l.Send(bytes.Join(elements, nil))
+	}
+	for _, element := range elements {
+		if err := l.Send(element); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// begin ends the negotiation in one step: the elements of the answer,
+// acknowledgements, what a resumed session still owes, and what was sent
+// meanwhile, in this order. It can not fail; what goes wrong shows in Read.
+func (s *Stream) begin(resumed *sm.Resume, answer ...[]byte) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(answer) > 0 {
-		s.write(answer)
-	}
+	_ = sendAll(s.link, answer...) // an error means that the link is ending, which the reader notices
 	if resumed != nil && s.m != nil {
 		s.resend(resumed.H)
 	}
@@ -243,7 +259,7 @@ func (a *acceptor) resumeLegacy(el *xmlstream.Element) (done bool, err error) {
 	if m == nil {
 		return false, a.send(*failed)
 	}
-	a.s.begin(a.s.render(sm.Resumed{PrevID: req.PrevID, H: m.H()}), &req)
+	a.s.begin(&req, a.s.render(sm.Resumed{PrevID: req.PrevID, H: m.H()}))
 	return true, nil
 }
 
@@ -277,7 +293,7 @@ func (a *acceptor) bindIQ(el *xmlstream.Element) (done bool, err error) {
 		return false, a.answerIQ(st, asStanzaError(err))
 	}
 	result := bindResult(st, b.JID)
-	a.s.begin(result.Append(nil, a.l.InheritedNS()), nil)
+	a.s.begin(nil, result.Append(nil, a.l.InheritedNS()))
 	return true, nil
 }
 

@@ -130,7 +130,7 @@ func (d *direct) initiate() error {
 		return err
 	}
 	d.s.adopt(NewManagement(d.cfg.MaxUnacked))
-	d.s.begin(nil, nil)
+	d.s.begin(nil)
 	return nil
 }
 
@@ -149,6 +149,6 @@ func (d *direct) respond() error {
 		return err
 	}
 	d.s.adopt(NewManagement(d.cfg.MaxUnacked))
-	d.s.begin(d.s.render(sm.Enabled{}), nil)
+	d.s.begin(nil, d.s.render(sm.Enabled{}))
 	return nil
 }

@@ -182,9 +182,12 @@ func join(t testing.TB, a, b link.Link, cc *stream.ClientConfig, sc *stream.Serv
 	return e
 }
 
+// pipe joins two ends: by a stream of bytes, or by messages (TestOverMessages).
+var pipe = linktest.SecurePipe
+
 func joinSecure(t testing.TB, cc *stream.ClientConfig, sc *stream.ServerConfig) ends {
 	t.Helper()
-	a, b := linktest.SecurePipe(linktest.Options{})
+	a, b := pipe(linktest.Options{})
 	e := join(t, a, b, cc, sc)
 	if e.clientErr != nil || e.serverErr != nil {
 		t.Fatalf("client: %v\nserver: %v", e.clientErr, e.serverErr)

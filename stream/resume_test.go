@@ -17,7 +17,7 @@ import (
 // second lets a client come back.
 func second(t testing.TB, two bool, cc *stream.ClientConfig, sc *stream.ServerConfig) ends {
 	t.Helper()
-	x, y := linktest.SecurePipe(linktest.Options{})
+	x, y := pipe(linktest.Options{})
 	var a link.Link = x
 	if !two {
 		a = hideSASL2{x}

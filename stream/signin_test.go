@@ -55,7 +55,7 @@ func TestEveryMechanism(t *testing.T) {
 				r := &registry{}
 				sc := serverConfig(r)
 				sc.Mechanisms = []sasl.Mechanism{m}
-				x, y := linktest.SecurePipe(linktest.Options{})
+				x, y := pipe(linktest.Options{})
 				var a link.Link = x
 				if !two {
 					a = hideSASL2{x}
@@ -140,7 +140,7 @@ func TestWrongCredentials(t *testing.T) {
 				cc, sc := clientConfig(), serverConfig(r)
 				cc.JID, cc.Password = jid.MustParse(tt.user+"@b.example"), tt.password
 				sc.Mechanisms = []sasl.Mechanism{m}
-				a, b := linktest.SecurePipe(linktest.Options{})
+				a, b := pipe(linktest.Options{})
 				e := join(t, a, b, cc, sc)
 				var refused *stream.AuthError
 				if !errors.As(e.clientErr, &refused) || refused.Condition != tt.want {
@@ -211,7 +211,7 @@ func TestDowngrades(t *testing.T) {
 				r := &registry{}
 				cc := clientConfig()
 				cc.Pin = tt.pin
-				x, y := linktest.SecurePipe(linktest.Options{})
+				x, y := pipe(linktest.Options{})
 				a := rewrite{x, func(n xmlstream.Node) xmlstream.Node {
 					if profile == "SASL1" {
 						n = dropNS(n, stream.NSSASL2ForTest)
@@ -270,7 +270,7 @@ func dropMechanisms(match func(string) bool) func(xmlstream.Node) xmlstream.Node
 // two channels differ, and -PLUS notices.
 func TestChannelBindingFindsTheManInTheMiddle(t *testing.T) {
 	r := &registry{}
-	x, y := linktest.SecurePipe(linktest.Options{})
+	x, y := pipe(linktest.Options{})
 	x.Bindings = map[string][]byte{link.TLSExporter: []byte("the channel to the man in the middle")}
 	e := join(t, x, y, clientConfig(), serverConfig(r))
 	var refused *stream.AuthError
@@ -282,7 +282,7 @@ func TestChannelBindingFindsTheManInTheMiddle(t *testing.T) {
 func TestBindRefused(t *testing.T) {
 	for _, two := range []bool{false, true} {
 		r := &registry{onBind: func(stream.BindRequest) error { return stanza.ErrResourceConstraint().WithText("too many") }}
-		x, y := linktest.SecurePipe(linktest.Options{})
+		x, y := pipe(linktest.Options{})
 		var a link.Link = x
 		if !two {
 			a = hideSASL2{x}
@@ -305,7 +305,7 @@ func TestBindRefused(t *testing.T) {
 func TestWishedResource(t *testing.T) {
 	cc := clientConfig()
 	cc.JID, _ = alice.WithResource("phone")
-	x, y := linktest.SecurePipe(linktest.Options{})
+	x, y := pipe(linktest.Options{})
 	e := join(t, hideSASL2{x}, y, cc, serverConfig(&registry{}))
 	if e.clientErr != nil || e.session.JID.String() != "alice@b.example/phone" {
 		t.Errorf("%v, %v", e.session, e.clientErr)
@@ -318,7 +318,7 @@ func TestBinderCannotCrossAccounts(t *testing.T) {
 	sc := serverConfig(&registry{})
 	sc.Binder = r
 	for _, two := range []bool{false, true} {
-		x, y := linktest.SecurePipe(linktest.Options{})
+		x, y := pipe(linktest.Options{})
 		var a link.Link = x
 		if !two {
 			a = hideSASL2{x}
@@ -348,7 +348,7 @@ func TestSendingDuringBindWaits(t *testing.T) {
 			}
 			return q.Stream.Send(message("bird"))
 		}}
-		x, y := linktest.SecurePipe(linktest.Options{})
+		x, y := pipe(linktest.Options{})
 		var a link.Link = x
 		if !two {
 			a = hideSASL2{x}

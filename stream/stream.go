@@ -265,6 +265,10 @@ func (s *Stream) closeLocked(err error) {
 	if s.m != nil && !s.holding {
 		// XEP-0198 §4: tell what was received before leaving.
 		final = sm.AppendAck(final, s.m.H())
+		if s.link.InheritedNS() == "" { // one element at a time
+			s.write(final)
+			final = nil
+		}
 	}
 	if err != nil && !s.opened && s.server != nil {
 		// RFC 6120 §4.9.1.2: even an error needs a header before it.

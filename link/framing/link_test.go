@@ -27,8 +27,7 @@ func config(o linktest.Options) framing.Config {
 
 func TestConformance(t *testing.T) {
 	linktest.Run(t, func(t testing.TB, o linktest.Options) (link.Link, link.Link) {
-		a, b := pipe()
-		return framing.New(a, config(o)), framing.New(b, config(o))
+		return linktest.Messages(o)
 	})
 }
 
@@ -50,7 +49,7 @@ func end(t *testing.T, links ...*framing.Link) {
 
 // A message larger than the other side takes never leaves, and says so.
 func TestTooLargeForTheOtherSide(t *testing.T) {
-	x, y := pipe()
+	x, y := linktest.MessageConns()
 	c := config(linktest.Options{})
 	c.MaxMessage = 100
 	a, b := framing.New(x, c), framing.New(y, c)
@@ -65,7 +64,7 @@ func TestTooLargeForTheOtherSide(t *testing.T) {
 
 // What is larger than a stanza may be is not held, and the link can still say why.
 func TestTooLongIsRefusedAndTold(t *testing.T) {
-	x, y := pipe()
+	x, y := linktest.MessageConns()
 	c := config(linktest.Options{})
 	c.Limits = nil // those before signing in
 	a, b := framing.New(x, c), framing.New(y, c)
@@ -90,7 +89,7 @@ func TestTooLongIsRefusedAndTold(t *testing.T) {
 
 // Both ends say <close/>; only then is the carrier closed (RFC 7395 §3.6).
 func TestClosingWaitsForTheOtherSide(t *testing.T) {
-	x, y := pipe()
+	x, y := linktest.MessageConns()
 	a, b := framing.New(x, config(linktest.Options{CloseTimeout: time.Hour})), framing.New(y, config(linktest.Options{CloseTimeout: time.Hour}))
 	a.Open(link.Header{To: "b.example"})
 	b.Open(link.Header{From: "b.example"})
@@ -101,7 +100,7 @@ func TestClosingWaitsForTheOtherSide(t *testing.T) {
 		}
 	}
 	select {
-	case <-x.mine.over:
+	case <-x.Closed():
 		t.Fatal("closed before the answer")
 	case <-a.Done():
 		t.Fatal("ended before the answer")
@@ -118,7 +117,7 @@ func TestClosingWaitsForTheOtherSide(t *testing.T) {
 }
 
 func TestDeadCarrierIsNoticedByPing(t *testing.T) {
-	x, _ := pipe()
+	x, _ := linktest.MessageConns()
 	a := framing.New(x, config(linktest.Options{}))
 	before := time.Now()
 	if q := a.Quality(); !q.LastHeard.IsZero() {

@@ -54,8 +54,9 @@ func (s *Secured) ChannelBinding(kind string) ([]byte, bool) {
 
 // SecurePipe joins two links in memory that appear to be encrypted and share
 // channel-binding data.
-func SecurePipe(o Options) (a, b *Secured) {
-	x, y := Pipe(o)
+func SecurePipe(o Options) (a, b *Secured) { return secured(Pipe(o)) }
+
+func secured(x, y link.Link) (a, b *Secured) {
 	info := link.TLSInfo{Version: "TLS 1.3", Cipher: "TLS_AES_128_GCM_SHA256", PeerVerified: true}
 	data := map[string][]byte{
 		link.TLSExporter:       []byte("exported keying material of 32 B"),

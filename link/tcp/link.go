@@ -10,6 +10,7 @@ import (
 
 	"godwit/link"
 	"godwit/link/bytestream"
+	"godwit/link/tlsstate"
 )
 
 // Link is a link over TCP. It is encrypted from the first byte, or can be
@@ -115,16 +116,7 @@ func (l *Link) TLS() link.TLSInfo {
 	if s == nil {
 		return link.TLSInfo{}
 	}
-	return link.TLSInfo{
-		Version: tls.VersionName(s.Version), Cipher: tls.CipherSuiteName(s.CipherSuite),
-		PeerVerified: len(s.VerifiedChains) > 0 || (!l.server && verifies(l.config)),
-	}
-}
-
-// verifies reports whether a client's configuration checks certificates in some
-// way: the ordinary one or its own.
-func verifies(c *tls.Config) bool {
-	return !c.InsecureSkipVerify || c.VerifyPeerCertificate != nil || c.VerifyConnection != nil
+	return tlsstate.Info(s, !l.server && tlsstate.Verifies(l.config))
 }
 
 // ChannelBinding implements link.Secured.
@@ -135,15 +127,15 @@ func (l *Link) ChannelBinding(kind string) ([]byte, bool) {
 	}
 	switch kind {
 	case link.TLSExporter:
-		return exporter(s)
+		return tlsstate.Exporter(s)
 	case link.TLSServerEndPoint:
 		if l.server {
-			return ownEndPoint(l.raw.cert.Load())
+			return tlsstate.OwnEndPoint(l.raw.cert.Load())
 		}
 		if len(s.PeerCertificates) == 0 {
 			return nil, false
 		}
-		return endPoint(s.PeerCertificates[0])
+		return tlsstate.EndPoint(s.PeerCertificates[0])
 	}
 	return nil, false
 }
