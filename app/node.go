@@ -46,13 +46,15 @@ type node struct {
 	webCount *webCount
 	admin    *admin.Surface
 
-	listeners []io.Closer // of clients, closed first
-	others    []io.Closer
-	socket    string
-	failed    chan error // a listener that ended by itself
-	running   sync.WaitGroup
-	domain    string
-	places    places // of STUN and TURN
+	background context.Context // of what runs beside the listeners, until stop
+	cancel     context.CancelFunc
+	listeners  []io.Closer // of clients, closed first
+	others     []io.Closer
+	socket     string
+	failed     chan error // a listener that ended by itself
+	running    sync.WaitGroup
+	domain     string
+	places     places // of STUN and TURN
 }
 
 func program() version.Version { return version.Version{Name: "Godwit", Version: Version} }
@@ -180,6 +182,7 @@ const maxSocketPath = 103
 func (n *node) stop(timeout time.Duration) error {
 	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
+	n.cancel()
 	if n.admin != nil {
 		n.admin.Drain()
 	}

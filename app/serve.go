@@ -22,6 +22,7 @@ import (
 	"godwit/server/register"
 	"godwit/store"
 	"godwit/stream"
+	"godwit/web"
 )
 
 // serveCommand holds the flags of `godwit serve`. The tag toml is the key in the configuration file.
@@ -108,7 +109,7 @@ func (c *serveCommand) Run(ctx context.Context, s streams, k *kong.Context) erro
 		return err
 	}
 	if n.first {
-		welcome(s.err, c.Data, n.domain, n.cert)
+		welcome(s.err, c.Data, n)
 	}
 	if n.page != "" {
 		fmt.Fprintln(s.out, "page", n.page)
@@ -153,6 +154,7 @@ func (c *serveCommand) start(ctx context.Context, out io.Writer, log *slog.Logge
 		return nil, err
 	}
 	n = &node{log: log, out: out, domain: domain.Domain(), failed: make(chan error, 8)}
+	n.background, n.cancel = context.WithCancel(context.Background())
 	defer func() {
 		if err != nil {
 			n.stop(time.Second)
@@ -194,7 +196,7 @@ func (n *node) prepare(c *serveCommand, domain jid.JID) (err error) {
 	}
 	switch {
 	case n.cert.made && !n.first:
-		n.log.Warn("a new certificate was made; clients that were given the old one need it", "file", n.cert.cert)
+		n.log.Warn("a new certificate was made, with a new authority; clients that were given the old one need it", "file", n.cert.cert)
 	case !n.cert.covers(n.domain, time.Now()):
 		n.log.Warn("clients will refuse the certificate: it is not for this domain, or not valid now", "file", n.cert.cert, "domain", n.domain)
 	}
@@ -218,7 +220,7 @@ func (c *serveCommand) serverConfig(domain jid.JID, st server.Store, n *node, lo
 }
 
 // welcome tells whoever started the server for the first time what to do next. It goes to standard error: standard output is for programs.
-func welcome(w io.Writer, data, domain string, cert *certificate) {
+func welcome(w io.Writer, data string, n *node) {
 	flag := ""
 	if data != defaultData {
 		flag = " --data " + shellQuote(data)
@@ -229,9 +231,16 @@ This is a new server for %[1]s. Add people, in another terminal:
     godwit user add%[2]s alice@%[1]s
     godwit user add%[2]s bob@%[1]s
 
-`, domain, flag)
-	if cert.own {
-		fmt.Fprintf(w, "Its certificate is one it made itself: %s\nClients trust it when they are given that file, or accept it when they ask.\n\n", cert.cert)
+`, n.domain, flag)
+	if n.page != "" {
+		fmt.Fprintf(w, "They can use any XMPP client, or a browser: %s\n\n", n.page)
+	}
+	if n.cert.own {
+		fmt.Fprintf(w, "Its certificate is one it made itself: %s\nClients trust it when they are given that file, or accept it when they ask.\n", n.cert.cert)
+		if n.page != "" {
+			fmt.Fprintf(w, "How browsers and phones come to trust it says %strust. The fingerprint there must be\n%s\n", n.page, web.Fingerprint(n.cert.authority.cert))
+		}
+		fmt.Fprintln(w)
 	}
 }
 

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"io/fs"
 	"log/slog"
@@ -71,7 +72,7 @@ func (n *node) serveWeb(c *serveCommand) {
 		Logger:  n.log, // how many there may be the port has seen to
 	})
 	n.web = webServer(web.New(web.Config{
-		Page: page(), WebSocket: socket, Mounts: n.mounts(c), Address: at, Own: own, Strict: !n.cert.own, Count: n.webCount.add, Logger: n.log,
+		Trust: n.trust(), Page: page(), WebSocket: socket, Mounts: n.mounts(c), Address: at, Own: own, Strict: !n.cert.own, Count: n.webCount.add, Logger: n.log,
 	}), n.log)
 	for _, m := range []*tcpmux.Mux{n.https, n.mux} {
 		if m == nil {
@@ -83,9 +84,28 @@ func (n *node) serveWeb(c *serveCommand) {
 	if n.https != nil {
 		n.run(n.https.Serve)
 	}
+	if n.cert.own {
+		n.log.Info("the certificate is the server's own", "fingerprint", web.Fingerprint(n.cert.authority.cert), "until", n.cert.current.Load().Leaf.NotAfter)
+		n.run(func() error {
+			n.cert.keep(n.background, n.log)
+			return nil
+		})
+	}
 	n.page = c.WebURL
 	if n.page == "" && at != "" {
 		n.page = "https://" + at + "/"
+	}
+}
+
+// trust is what the page about it says; nil where the certificate is from outside.
+func (n *node) trust() *web.Trust {
+	if !n.cert.own {
+		return nil
+	}
+	cert := n.cert.authority.cert
+	return &web.Trust{
+		Authority: func() *x509.Certificate { return cert },
+		Names:     func() []string { return cert.PermittedDNSDomains },
 	}
 }
 

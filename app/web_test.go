@@ -1,6 +1,7 @@
 package app
 
 import (
+	"crypto/x509"
 	"encoding/json"
 	"io"
 	"net"
@@ -8,6 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"godwit/web"
 )
 
 // visitor is a browser that trusts the server's own certificate.
@@ -91,6 +94,33 @@ func TestPageAndDiscovery(t *testing.T) {
 		t.Error("plain HTTP: ", plain.Status, plain.Header)
 	}
 	metrics(t, s, `godwit_http_requests_total{for="page"} 1`, `godwit_http_requests_total{for="discovery"} 1`, `godwit_https_closed_total{reason="http"} 1`)
+}
+
+// What the page about trust gives away is what the server said at its start, and makes the server trusted.
+func TestTrustPage(t *testing.T) {
+	s := serve(t, t.TempDir())
+	c := s.visitor(t)
+	base := "https://" + s.addr("https")
+	_, page := get(t, c, base+"/trust")
+	_, der := get(t, c, base+"/trust/godwit-ca.crt")
+	cert, err := x509.ParseCertificate([]byte(der))
+	if err != nil {
+		t.Fatal(err)
+	}
+	fingerprint := web.Fingerprint(cert)
+	if !strings.Contains(page, fingerprint) || !strings.Contains(s.stderr(), "must be\n"+fingerprint) || !strings.Contains(s.stderr(), "fingerprint="+fingerprint) {
+		t.Errorf("%s is not everywhere", fingerprint)
+	}
+	pool := x509.NewCertPool()
+	pool.AddCert(cert)
+	for _, name := range []string{"localhost", "127.0.0.1"} {
+		if _, err := certificateOf(t, s.addr("c2s-tls")).Verify(x509.VerifyOptions{DNSName: name, Roots: pool}); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if a, _ := get(t, c, base+"/trust/ca-key.pem"); a.StatusCode != http.StatusNotFound {
+		t.Error(a.Status)
+	}
 }
 
 // Somebody else's page can not open the WebSocket; one that is allowed can.
