@@ -6,12 +6,15 @@ import (
 	"godwit/jid"
 	"godwit/stanza"
 	"godwit/xep/caps"
+	"godwit/xep/correction"
 	"godwit/xep/disco"
 	"godwit/xep/entitytime"
 	"godwit/xep/jingle"
 	"godwit/xep/last"
 	"godwit/xep/ping"
 	"godwit/xep/reach"
+	"godwit/xep/reply"
+	"godwit/xep/retraction"
 	rosterxep "godwit/xep/roster"
 	"godwit/xep/version"
 	"godwit/xmlstream"
@@ -103,7 +106,7 @@ func (k *core) ownInfo() disco.Info {
 	sw := &k.cfg.Software
 	info := disco.Info{
 		Identities: []disco.Identity{{Category: "client", Type: sw.Kind, Name: sw.Name + " " + sw.Version}},
-		Features:   []string{disco.InfoNS, caps.NS, ping.NS, version.NS, entitytime.NS, nsReceipts, nsChatStates, nsStanzaIDs},
+		Features:   []string{disco.InfoNS, caps.NS, ping.NS, version.NS, entitytime.NS, nsReceipts, nsChatStates, nsStanzaIDs, correction.NS, retraction.NS, reply.NS},
 	}
 	if !k.cfg.NoLastActivity {
 		info.Features = append(info.Features, last.NS)

@@ -140,6 +140,10 @@ func (k *core) archiveResult(from jid.JID, n xmlstream.Node, t *ticket) {
 		return
 	}
 	res, err := archive.ParseResult(n)
+	if err == nil && res.Forwarded.Stanza.Kind == stanza.Message && k.olderResult(&res) {
+		t.done()
+		return
+	}
 	if err != nil || k.catch.query == "" || res.QueryID != k.catch.query || res.Forwarded.Stanza.Kind != stanza.Message {
 		k.log.Debug("an archived message that was not asked for was dropped", "error", err)
 		t.done()

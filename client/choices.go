@@ -16,13 +16,14 @@ type choices struct {
 	route   path.Route             // of chats without a choice of their own
 	routes  map[jid.JID]path.Route // by bare address
 	share   Share
+	told    map[choice]bool // what others are told, where that was chosen
 	deposit bool
 	device  string // UUID of this installation (XEP-0388 §2.3)
 }
 
 func (c *choices) init(cfg Config) {
 	c.route, c.share, c.deposit = cfg.Route, cfg.Share, !cfg.NoDeposit
-	c.routes = map[jid.JID]path.Route{}
+	c.routes, c.told = map[jid.JID]path.Route{}, map[choice]bool{}
 }
 
 // recordDevice is where the installation's id is kept.
@@ -56,6 +57,9 @@ func (c *choices) load(ctx context.Context, s cache.Cache) error {
 	}
 	if deposit != "" {
 		c.deposit = deposit == "on"
+	}
+	if err := c.loadTold(ctx, s); err != nil {
+		return err
 	}
 	return c.loadDevice(ctx, s)
 }

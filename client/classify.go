@@ -33,6 +33,7 @@ type received struct {
 	chat   jid.JID // bare
 	origin string  // origin-id or ""
 	entry  string  // id in the own archive or ""
+	says   content
 	time   time.Time
 	late   bool
 	// backlog: it was there before this client first signed in.
@@ -95,6 +96,7 @@ func describeMessage(s *stanza.Stanza, t *trust, from source) received {
 	if r.to.IsZero() {
 		r.to = t.self
 	}
+	r.says = contentOf(s)
 	r.own = r.from.Bare() == t.self
 	r.chat = r.from.Bare()
 	if r.own {
@@ -150,7 +152,7 @@ func (r *received) showable() bool {
 	case stanza.ErrorType, stanza.Groupchat:
 		return false
 	}
-	return r.stanza.Body() != ""
+	return r.says.body != "" || r.says.kind != cache.KindText
 }
 
 // id is what the message is known by to people: the origin-id, else the id.
@@ -174,7 +176,11 @@ func (r *received) record(self jid.JID) cache.Message {
 	m := cache.Message{
 		Chat: r.chat, Sender: r.from.Bare(), From: r.from, OriginID: r.origin,
 		Direction: cache.In, State: cache.StateReceived, Route: string(r.path()), Time: r.time.UTC(),
-		Body: r.stanza.Body(), Stanza: r.stanza.Append(nil, ""),
+		Body: r.says.body, Stanza: r.stanza.Append(nil, ""), Kind: r.says.kind, Target: r.says.target,
+		ReplyTo: r.says.replyTo, ReplyFrom: r.says.replyFrom, Quote: r.says.quote,
+	}
+	if r.stanza.ID != r.origin {
+		m.Name = r.stanza.ID
 	}
 	if r.own {
 		m.Direction, m.State = cache.Out, cache.StateSent
@@ -185,8 +191,10 @@ func (r *received) record(self jid.JID) cache.Message {
 	return m
 }
 
-// event is the message as the application sees it.
-func (r *received) event() Message {
-	return Message{From: r.from, To: r.to, Chat: r.chat, Own: r.own, ID: r.id(), Body: r.stanza.Body(), Path: r.path(),
-		Time: r.time, Late: r.late}
+// event is the message as the application sees it. m is what was kept of it.
+func (r *received) event(m *cache.Message, id int64) Message {
+	e := MessageFrom(m, r.to)
+	e.To, e.Late = r.to, r.late
+	e.Time, e.Place = r.time, cache.Cursor{Time: cache.Stamp(m.Time), ID: id}
+	return e
 }

@@ -14,7 +14,6 @@ import (
 	"godwit/client/path"
 	"godwit/jid"
 	"godwit/stanza"
-	"godwit/xep/chatstates"
 )
 
 // Errors of a client's methods, matched with errors.Is; errors of packages
@@ -126,17 +125,6 @@ func (c *Client) call(ctx context.Context, f func(k *core) error) error {
 	return c.ask(ctx, func(k *core, done func(error)) { done(f(k)) })
 }
 
-// Outgoing is a message to send.
-type Outgoing struct {
-	To   jid.JID // whom; a resource part is ignored
-	Body string
-	// ID becomes its origin-id (XEP-0359). It must never have been used before;
-	// "" makes one.
-	ID string
-	// Route for this message alone; "" means the chat's.
-	Route path.Route
-}
-
 // Send makes a message durable in the outbox and returns its id. From there on
 // it is sent, and sent again, until somebody has taken responsibility: Sent,
 // Delivered or Failed tell. It works without a connection.
@@ -171,19 +159,6 @@ func (c *Client) Post(m Outgoing, done func(id string, err error)) error {
 		return ErrClosed
 	}
 	return nil
-}
-
-// SetChatState tells the other side of a chat what the user does (XEP-0085). It
-// is never queued: without a path it is dropped.
-func (c *Client) SetChatState(ctx context.Context, to jid.JID, s chatstates.State) error {
-	return c.call(ctx, func(k *core) error {
-		if to.IsZero() || s == "" {
-			return fmt.Errorf("%w: a chat state needs an address and a state", ErrInvalid)
-		}
-		k.activity = time.Now()
-		k.sendChatState(to, s)
-		return nil
-	})
 }
 
 // SetPresence tells contacts how available the user is. Without a connection it is
@@ -223,7 +198,8 @@ func (c *Client) Presences(ctx context.Context) (online []PresenceChanged, err e
 	return online, err
 }
 
-// History returns a page of a chat from the cache; more tells whether there is more.
+// History returns a page of a chat from the cache alone; more tells whether there is more.
+// Page also reads the server's archive.
 func (c *Client) History(ctx context.Context, q cache.HistoryQuery) (page []cache.Message, more bool, err error) {
 	return c.core.cfg.Cache.Messages(ctx, q)
 }
@@ -256,7 +232,7 @@ func (c *Client) SetRoute(ctx context.Context, chat jid.JID, r path.Route) error
 	}
 	return c.ask(ctx, func(k *core, done func(error)) {
 		k.setRoute(chat, r)
-		k.keepSetting(chat, cache.SettingRoute, string(r), done)
+		k.keepSetting(chat, cache.SettingRoute, string(r), k.chosen(chat, cache.SettingRoute, string(r), done))
 	})
 }
 
@@ -286,12 +262,16 @@ func (c *Client) SetShare(ctx context.Context, s Share) error {
 		return fmt.Errorf("%w: no address sharing %q; there are contacts, chats and never", ErrInvalid, s)
 	}
 	return c.ask(ctx, func(k *core, done func(error)) {
-		k.choices.share = s
-		k.permitAll()
-		k.sendOwnPresence() // what this client announces has changed
-		k.introduceAll()
-		k.keepSetting(jid.JID{}, cache.SettingShare, string(s), done)
+		k.setShare(s)
+		k.keepSetting(jid.JID{}, cache.SettingShare, string(s), k.chosen(jid.JID{}, cache.SettingShare, string(s), done))
 	})
+}
+
+func (k *core) setShare(s Share) {
+	k.choices.share = s
+	k.permitAll()
+	k.sendOwnPresence() // what this client announces has changed
+	k.introduceAll()
 }
 
 // SetDeposit chooses whether messages that go directly are put into the server's
@@ -303,7 +283,7 @@ func (c *Client) SetDeposit(ctx context.Context, on bool) error {
 	}
 	return c.ask(ctx, func(k *core, done func(error)) {
 		k.choices.deposit = on
-		k.keepSetting(jid.JID{}, cache.SettingDeposit, value, done)
+		k.keepSetting(jid.JID{}, cache.SettingDeposit, value, k.chosen(jid.JID{}, cache.SettingDeposit, value, done))
 	})
 }
 

@@ -51,6 +51,9 @@ type core struct {
 	relays    bool      // the server offers a TURN server
 	activity  time.Time // when the user last did something
 	introduce *peer.Introducer
+	chatList  chatList
+	typing    typing
+	older     older
 	services  alarm         // when credentials of relays are asked for again
 	refusal   string        // condition of the error being dealt with
 	session   uint64        // counts sessions that were not resumed
@@ -72,6 +75,7 @@ func newCore(cfg Config, box *mailbox, events *eventQueue) *core {
 	k.links.init()
 	k.choices.init(cfg)
 	k.permissions.init()
+	k.typing.init()
 	k.paths = path.NewSet(cfg.Paths, k.initial)
 	return k
 }

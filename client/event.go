@@ -15,7 +15,8 @@ import (
 
 // Event is something the application may want to show. The types are Online,
 // Offline, RosterLoaded, ContactChanged, PresenceChanged, SubscriptionAsked,
-// Queued, Sent, Delivered, Failed, Message, ChatState, LinkChanged, RouteChanged and
+// Queued, Sent, Delivered, Failed, Message, Changed, Removed,
+// ChatChanged, ReadChanged, SettingChanged, ChatState, LinkChanged, RouteChanged and
 // Problem. Later versions may add more.
 type Event interface{ event() }
 
@@ -123,7 +124,50 @@ type Message struct {
 	State cache.State
 	// Place is where it stands in the history.
 	Place cache.Cursor
+
+	// ReplyTo is the id of the message that it answers (XEP-0461), or "", and ReplyFrom the
+	// author of that by its own account. Client.Answered finds that message. Quote is the
+	// quotation that Body came with.
+	ReplyTo   string
+	ReplyFrom jid.JID
+	Quote     string
+	// Edited is when it was edited last, zero for never.
+	Edited time.Time
+	// Retracted: its author took it back. It has no text any more.
+	Retracted bool
+	// Error is why it failed.
+	Error string
 }
+
+// Changed tells that a message which was told before, or is in the history, looks
+// different: it was edited or taken back.
+type Changed struct {
+	Message
+	By string // id of the message that changed it
+}
+
+// Removed tells that a message is in the history no more.
+type Removed struct {
+	Chat jid.JID // bare
+	ID   string
+	// Instead is the id of the message that takes its place; "" when there is none.
+	Instead string
+}
+
+// ChatChanged tells that a line of the list of chats changed. Many changes within a moment
+// are told as one.
+type ChatChanged struct{ ChatInfo }
+
+// ReadChanged tells that messages of a chat were read up to one.
+type ReadChanged struct {
+	Chat jid.JID // bare
+	ID   string  // of the last of them
+	By   Reader
+	Time time.Time // when that was learned
+}
+
+// SettingChanged tells that a setting was chosen.
+type SettingChanged struct{ cache.SettingRecord }
 
 // ChatState tells what the other side does in a chat (XEP-0085).
 type ChatState struct {
@@ -203,6 +247,11 @@ func (ContactChanged) event()    {}
 func (PresenceChanged) event()   {}
 func (SubscriptionAsked) event() {}
 func (Queued) event()            {}
+func (Changed) event()           {}
+func (Removed) event()           {}
+func (ChatChanged) event()       {}
+func (ReadChanged) event()       {}
+func (SettingChanged) event()    {}
 func (Sent) event()              {}
 func (Delivered) event()         {}
 func (Failed) event()            {}

@@ -10,7 +10,7 @@ import (
 	"godwit/stanza"
 	"godwit/xep/archive"
 	"godwit/xep/carbons"
-	"godwit/xep/chatstates"
+	"godwit/xep/retraction"
 )
 
 // inbox holds messages from the server that came while a page of the archive is
@@ -71,7 +71,7 @@ func ordered(s *stanza.Stanza) bool {
 	if s.Type == stanza.ErrorType {
 		return false
 	}
-	return s.Body() != "" || s.HasNS(carbons.NS)
+	return s.Body() != "" || s.HasNS(carbons.NS) || s.HasNS(retraction.NS)
 }
 
 // releaseHeld deals with what was held.
@@ -158,7 +158,7 @@ func (k *core) take(r received, t *ticket) {
 
 // keep makes a message durable; then it is acknowledged and told.
 func (k *core) keep(r received, t *ticket) {
-	b := cache.Batch{Add: []cache.Message{r.record(k.self)}}
+	b := cache.Batch{Add: []cache.Message{r.record(k.self)}, Backfill: r.backlog}
 	if p, ok := k.catch.advance(&r, k); ok {
 		b.Positions = []cache.Position{p}
 	}
@@ -176,13 +176,26 @@ func (k *core) keep(r received, t *ticket) {
 			k.deposits.queued(k)
 		}
 		if res.Added[0].New {
-			e := r.event()
-			e.State, e.Place = b.Add[0].State, cache.Cursor{Time: cache.Stamp(b.Add[0].Time), ID: res.Added[0].ID}
-			k.emit(e)
+			k.told(&r, &b.Add[0], &res.Added[0])
 		}
 		t.done()
 		k.confirm(&r)
 	})
+}
+
+// told tells of a message that is durable, or of what it changed.
+func (k *core) told(r *received, m *cache.Message, added *cache.Added) {
+	k.chatChanged(r.chat)
+	if m.Kind == cache.KindText {
+		if added.Changed != nil { // by what came before it
+			m = added.Changed
+		}
+		k.emit(r.event(m, added.ID))
+		return
+	}
+	if added.Changed != nil {
+		k.emit(Changed{MessageFrom(added.Changed, k.self), r.id()})
+	}
 }
 
 // notKept deals with a message that could not be made durable. It must not be
@@ -217,19 +230,6 @@ func (k *core) commit(b cache.Batch, done func(cache.Result, error)) {
 	})
 	if err != nil {
 		k.later(func() { done(cache.Result{}, err) })
-	}
-}
-
-// takeChatState tells what the other side does (XEP-0085).
-func (k *core) takeChatState(r *received) {
-	if r.own || r.source == archived || r.source == copied || r.late || r.stanza.Type == stanza.ErrorType || !k.roster.seen(r.chat) {
-		return
-	}
-	for name := range r.stanza.ChildNames() {
-		if state, ok := chatstates.FromName(name); ok {
-			k.emit(ChatState{From: r.from, State: state})
-			return
-		}
 	}
 }
 

@@ -3,21 +3,14 @@ package client
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
-	"godwit/client/cache"
 	"godwit/client/outbox"
 	"godwit/client/path"
 	"godwit/jid"
 	"godwit/stanza"
 	"godwit/stream"
-	"godwit/xep/chatstates"
-	"godwit/xep/hints"
 	"godwit/xep/ping"
-	"godwit/xep/receipts"
-	"godwit/xep/stanzaid"
-	"godwit/xmlstream"
 )
 
 // outgoing knows what the server's acknowledgements are about.
@@ -70,71 +63,6 @@ func (o *outgoing) forgetTags() { clear(o.tags) }
 // maxBody bounds the text of one message, in bytes, so that with its markup it
 // stays well below what servers take.
 const maxBody = 128 << 10
-
-// check tells whether a message can be sent.
-func (m *Outgoing) check(self jid.JID) error {
-	switch {
-	case m.To.IsZero():
-		return fmt.Errorf("%w: a message needs an address", ErrInvalid)
-	case m.Body == "":
-		return fmt.Errorf("%w: a message needs a body", ErrInvalid)
-	case len(m.Body) > maxBody:
-		return fmt.Errorf("%w: the message is longer than %d bytes", ErrInvalid, maxBody)
-	case !xmlstream.ValidText(m.Body):
-		return fmt.Errorf("%w: the message holds characters that cannot be sent", ErrInvalid)
-	case len(m.ID) > outbox.MaxIDBytes || !xmlstream.ValidText(m.ID):
-		return fmt.Errorf("%w: the id is longer than %d bytes or holds characters that cannot be sent", ErrInvalid, outbox.MaxIDBytes)
-	case m.Route != "" && !m.Route.Valid():
-		return fmt.Errorf("%w: no route %q; there are auto, direct and server", ErrInvalid, m.Route)
-	}
-	return nil
-}
-
-// render makes the message as it is kept and sent. The server stamps the sender.
-func (m *Outgoing) render(id string) []byte {
-	st := stanza.Build(stanza.Message, stanza.Chat, m.To.Bare(), jid.JID{}, id, func(e *xmlstream.Encoder) {
-		e.Leaf(stanza.NSClient, "body", m.Body)
-		chatstates.Active.Encode(e)
-		receipts.Request{}.Encode(e)
-		stanzaid.Origin{ID: id}.Encode(e)
-	})
-	return st.Append(nil, "")
-}
-
-// put makes a message durable. done is called once, on the owner goroutine or, when
-// there is none any more, not at all.
-func (k *core) put(m Outgoing, done func(string, error)) {
-	if err := m.check(k.self); err != nil {
-		done("", err)
-		return
-	}
-	err := k.outbox.Put(outbox.Message{
-		Chat: m.To.Bare(), From: k.address(), OriginID: m.ID, Route: string(m.Route), Time: time.Now(), Body: m.Body,
-		Stanza: func(id string) ([]byte, error) { return m.render(id), nil },
-	}, func(q outbox.Queued, err error) {
-		k.box.put(func() {
-			if err == nil {
-				k.queued(q)
-			}
-			done(q.OriginID, err)
-		})
-	})
-	if err != nil {
-		done("", err)
-	}
-}
-
-// queued takes a message that is durable.
-func (k *core) queued(q outbox.Queued) {
-	now := time.Now()
-	k.activity = now
-	k.outgoing.progress[q.OriginID] = notHanded
-	k.noteChat(q.Chat, true)
-	k.emit(Queued{Message{From: k.address(), To: q.Chat, Chat: q.Chat, Own: true, ID: q.OriginID, Body: q.Body, State: cache.StateQueued,
-		Time: q.Time, Place: cache.Cursor{Time: q.Time, ID: q.Message}}})
-	k.paths.Do(now, q.Chat, func(c *path.Chat) []path.Effect { return c.Add(now, q.OriginID, path.Route(q.Route)) }, k.apply)
-	k.considerIntroduction(q.Chat)
-}
 
 // restore takes what an earlier run left in the outbox.
 func (k *core) restore(queued []outbox.Queued) {
@@ -297,27 +225,4 @@ func (k *core) delivered(peer jid.JID, e path.Effect) {
 	}
 	k.outbox.Delivered(e.ID, string(e.Via))
 	k.emit(Delivered{ID: e.ID, To: peer, Path: e.Via})
-}
-
-// sendChatState tells the other side what the user does. It takes the way a message
-// would, is never queued and never kept.
-func (k *core) sendChatState(to jid.JID, s chatstates.State) {
-	peer := to.Bare()
-	st := stanza.Build(stanza.Message, stanza.Chat, peer, jid.JID{}, "", func(e *xmlstream.Encoder) {
-		s.Encode(e)
-		hints.NoStore.Encode(e)
-	})
-	ways := []path.LinkID{0}
-	if c, ok := k.paths.Chat(peer); ok {
-		ways = c.Quick(nil)
-	} else if k.choices.routeOf(peer) == path.OnlyDirect {
-		ways = nil
-	}
-	for _, w := range ways {
-		if w == 0 {
-			k.send(st)
-		} else if l := k.links.open[w]; l != nil {
-			k.sendDirect(l, st, 0)
-		}
-	}
 }

@@ -20,7 +20,7 @@ func CommandTypes() map[string]any {
 func EventTypes() map[string]any {
 	return map[string]any{
 		"online": Online{}, "offline": Offline{}, "roster": Roster{}, "contact": Contact{}, "presence": Presence{}, "subscription": Subscription{},
-		"sent": Progress{}, "delivered": Progress{}, "read": Read{}, "message": Message{}, "changed": Message{},
+		"sent": Progress{}, "delivered": Progress{}, "read": Read{}, "message": Message{}, "changed": Message{}, "removed": Removed{},
 		"chats": Chats{}, "chat": ChatChanged{}, "found": Found{}, "typing": Typing{}, "setting": Setting{}, "settings": Settings{},
 		"devices": Devices{}, "blocked": Blocked{}, "invite": Invite{}, "file": File{},
 		"link": Link{}, "error": Error{}, "done": Done{},

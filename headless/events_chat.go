@@ -38,6 +38,15 @@ type Message struct {
 	Gap bool `json:"gap,omitempty"`
 }
 
+// Removed: a message is in the history no more, because another one took its place.
+type Removed struct {
+	Event   string `json:"event"` // "removed"
+	Tag     string `json:"tag,omitempty"`
+	Chat    string `json:"chat"` // bare
+	ID      string `json:"id"`
+	Instead string `json:"instead,omitempty"` // id of that other message
+}
+
 // Reply says what a message answers.
 type Reply struct {
 	ID   string `json:"id"`   // of the other message

@@ -1,5 +1,18 @@
 package headless
 
+import (
+	"context"
+
+	"godwit/client/cache"
+	"godwit/jid"
+)
+
+// settingCommands are about what the user chose.
+var settingCommands = []entry{
+	on("set", doSet),
+	on("settings", doSettings),
+}
+
 // Set keeps a setting. It is answered by a "setting" event.
 type Set struct {
 	Head
@@ -14,4 +27,46 @@ type Set struct {
 type AskSettings struct {
 	Head
 	With string `json:"with,omitempty"` // one chat; else everything
+}
+
+func doSet(ctx context.Context, q *Call, c Set) error {
+	with, err := chatOf(c.With)
+	if err != nil {
+		return err
+	}
+	return q.Client().Set(ctx, with, c.Name, c.Value)
+}
+
+func doSettings(ctx context.Context, q *Call, c AskSettings) error {
+	with, err := chatOf(c.With)
+	if err != nil {
+		return err
+	}
+	all, err := q.Client().Settings(ctx, with)
+	if err != nil {
+		return err
+	}
+	answer := Settings{Event: "settings", Items: make([]Choice, 0, len(all))}
+	for i := range all {
+		answer.Items = append(answer.Items, choiceOf(&all[i]))
+	}
+	q.Emit(answer)
+	return nil
+}
+
+// chatOf reads the address of a chat; "" is the zero one.
+func chatOf(with string) (jid.JID, error) {
+	if with == "" {
+		return jid.JID{}, nil
+	}
+	j, err := address("with", with)
+	return j.Bare(), err
+}
+
+func choiceOf(s *cache.SettingRecord) Choice {
+	c := Choice{Name: s.Name, Value: s.Value}
+	if !s.Chat.IsZero() {
+		c.With = s.Chat.String()
+	}
+	return c
 }

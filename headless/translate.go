@@ -1,17 +1,18 @@
 package headless
 
 import (
+	"context"
 	"net/netip"
 	"time"
 
 	"godwit/client"
 	"godwit/client/cache"
-	"godwit/jid"
 )
 
 // translate gives the line for an event, with words of a language, or nil where the
 // contract has none.
 func (e *Engine) translate(ev client.Event) any {
+	ctx := context.Background() // what is read here is cached
 	switch ev := ev.(type) {
 	case client.Online:
 		return Online{Event: "online", JID: ev.JID.String(), Address: endpoint(ev.Local), Server: endpoint(ev.Remote), Transport: string(ev.Kind),
@@ -45,15 +46,30 @@ func (e *Engine) translate(ev client.Event) any {
 	case client.Failed:
 		return Error{Event: "error", Cmd: "send", ID: ev.ID, Message: ev.Reason, Code: ev.Code}
 	case client.Message:
-		return messageEvent(&ev)
+		return e.message(ctx, "message", &ev)
 	case client.Queued:
 		tag, ok := e.recall(ev.ID)
 		if !ok {
 			return nil
 		}
-		m := messageEvent(&ev.Message)
-		m.Tag = tag
-		return m
+		return tagged(e.message(ctx, "message", &ev.Message), tag)
+	case client.Changed:
+		tag, _ := e.recall(ev.By)
+		return tagged(e.message(ctx, "changed", &ev.Message), tag)
+	case client.Removed:
+		return Removed{Event: "removed", Chat: ev.Chat.String(), ID: ev.ID, Instead: ev.Instead}
+	case client.ChatChanged:
+		return ChatChanged{Event: "chat", Chat: e.chat(ctx, &ev.ChatInfo)}
+	case client.ReadChanged:
+		by := "self"
+		if ev.By == client.ReadOther {
+			by = "peer"
+		}
+		return Read{Event: "read", With: ev.Chat.String(), ID: ev.ID, By: by, Time: stamp(ev.Time)}
+	case client.ChatState:
+		return Typing{Event: "typing", From: ev.From.String(), Chat: ev.From.Bare().String(), State: string(ev.State)}
+	case client.SettingChanged:
+		return Setting{Event: "setting", Choice: choiceOf(&ev.SettingRecord)}
 	case client.LinkChanged:
 		return linkEvent(ev, e.lang)
 	case client.Problem:
@@ -78,25 +94,9 @@ func linkEvent(e client.LinkChanged, lang client.Lang) Link {
 	return l
 }
 
-func messageEvent(m *client.Message) Message {
-	return Message{Event: "message", Chat: m.Chat.String(), From: m.From.String(), To: m.To.String(), Own: m.Own, ID: m.ID, Body: m.Body,
-		Path: string(m.Path), Time: stamp(m.Time), Late: m.Late, State: states[m.State], Cursor: m.Place.String()}
-}
-
-// historyEvent gives the line for a message of the history.
-func historyEvent(m *cache.Message, self jid.JID) Message {
-	to := self
-	if m.Direction == cache.Out {
-		to = m.Chat
-	}
-	return Message{Event: "message", Chat: m.Chat.String(), From: m.From.String(), To: to.String(), Own: m.Direction == cache.Out,
-		ID: m.OriginID, Body: m.Body, Path: m.Route, Time: stamp(m.Time), History: true, State: states[m.State],
-		Cursor: m.Place().String(), Error: m.Error}
-}
-
 var states = map[cache.State]string{
 	cache.StateQueued: "queued", cache.StateSent: "sent", cache.StateFailed: "failed", cache.StateDelivered: "delivered",
-	cache.StateReceived: "received",
+	cache.StateReceived: "received", cache.StateRead: "read",
 }
 
 func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }

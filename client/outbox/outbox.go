@@ -84,6 +84,15 @@ type Message struct {
 	Route    string    // for this message alone, or ""
 	Time     time.Time // now
 	Body     string    // as listed in the history
+	// Fields of the same names of the record in the history, for replies, edits and
+	// retractions.
+	Kind      cache.Kind
+	Target    string
+	ReplyTo   string
+	ReplyFrom jid.JID
+	Quote     string
+	// Forget are messages to take out of the history in the same moment.
+	Forget []cache.Key
 	// Stanza renders the message in canonical form with that origin-id. It is called once.
 	Stanza func(originID string) ([]byte, error)
 }
@@ -96,10 +105,10 @@ type Queued struct {
 	Route    string
 	Sent     bool // the server has it
 
-	// Of a message that was just put: what it is in the history. Zero after Open.
-	Message int64 // cache.Message.ID
-	Time    time.Time
-	Body    string
+	// Of a message that was just put: what it is in the history, without the stanza, and the
+	// message that it changed, if it did. Zero after Open.
+	Record  cache.Message
+	Changed *cache.Message
 }
 
 // item is one message in the outbox, or on its way into it.
@@ -219,12 +228,16 @@ func (o *Outbox) Put(m Message, done func(Queued, error)) error {
 		return fmt.Errorf("%w: %d messages of %d bytes", ErrFull, o.waiting, o.bytes)
 	}
 	o.hold(id, it)
+	record := cache.Message{
+		Chat: m.Chat, Sender: o.self, From: m.From, OriginID: id, Direction: cache.Out, State: cache.StateQueued,
+		Time: m.Time, Body: m.Body, Kind: m.Kind, Target: m.Target, ReplyTo: m.ReplyTo, ReplyFrom: m.ReplyFrom, Quote: m.Quote,
+	}
+	added := record
+	added.Stanza = stanza
 	err = o.store.Commit(cache.Batch{
-		Add: []cache.Message{{
-			Chat: m.Chat, Sender: o.self, From: m.From, OriginID: id, Direction: cache.Out, State: cache.StateQueued,
-			Time: m.Time, Body: m.Body, Stanza: stanza,
-		}},
+		Add:     []cache.Message{added},
 		Enqueue: []cache.OutboxRecord{{Chat: m.Chat, OriginID: id, Route: m.Route, Created: m.Time, Stanza: stanza}},
+		Forget:  m.Forget,
 	}, func(r cache.Result, err error) {
 		if err != nil {
 			o.mu.Lock()
@@ -236,8 +249,8 @@ func (o *Outbox) Put(m Message, done func(Queued, error)) error {
 			done(Queued{Chat: m.Chat, OriginID: id, Route: m.Route}, err)
 			return
 		}
-		done(Queued{Seq: r.Enqueued[0], Chat: m.Chat, OriginID: id, Route: m.Route,
-			Message: r.Added[0].ID, Time: cache.Stamp(m.Time), Body: m.Body}, nil)
+		record.ID, record.Time = r.Added[0].ID, cache.Stamp(m.Time)
+		done(Queued{Seq: r.Enqueued[0], Chat: m.Chat, OriginID: id, Route: m.Route, Record: record, Changed: r.Added[0].Changed}, nil)
 	})
 	if err != nil {
 		o.release(id, it)
