@@ -5,6 +5,7 @@ import (
 
 	"godwit/jid"
 	"godwit/stanza"
+	"godwit/xep/blocking"
 	"godwit/xep/caps"
 	"godwit/xep/correction"
 	"godwit/xep/disco"
@@ -46,6 +47,9 @@ func (k *core) answer(s *stanza.Stanza) (func(*xmlstream.Encoder), *stanza.Error
 	if s.Type == stanza.Set {
 		if key == (xmlstream.Name{Space: rosterxep.NS, Local: "query"}) {
 			return nil, k.rosterPush(s.From, n)
+		}
+		if key == (xmlstream.Name{Space: blocking.NS, Local: "block"}) || key == (xmlstream.Name{Space: blocking.NS, Local: "unblock"}) {
+			return nil, k.blocksPushed(s.From, n)
 		}
 		return nil, stanza.ErrServiceUnavailable()
 	}

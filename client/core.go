@@ -36,6 +36,7 @@ type core struct {
 	features  features
 	roster    contactList
 	people    presences
+	blocks    blocks
 	caps      capabilities
 	catch     catchUp
 	inbox     inbox

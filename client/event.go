@@ -15,7 +15,7 @@ import (
 
 // Event is something the application may want to show. The types are Online,
 // Offline, RosterLoaded, ContactChanged, PresenceChanged, SubscriptionAsked,
-// Queued, Sent, Delivered, Failed, Message, Changed, Removed,
+// BlocksChanged, Queued, Sent, Delivered, Failed, Message, Changed, Removed,
 // ChatChanged, ReadChanged, SettingChanged, ChatState, LinkChanged, RouteChanged and
 // Problem. Later versions may add more.
 type Event interface{ event() }
@@ -74,6 +74,11 @@ type PresenceChanged struct {
 type SubscriptionAsked struct {
 	From   jid.JID // bare
 	Status string  // their words
+}
+
+// BlocksChanged tells whom the user has blocked, after each sign-in and when it changes.
+type BlocksChanged struct {
+	Blocked []jid.JID // in the order of their addresses
 }
 
 // Queued tells that a message of the user, sent on this device, is durable in the
@@ -246,6 +251,7 @@ func (RosterLoaded) event()      {}
 func (ContactChanged) event()    {}
 func (PresenceChanged) event()   {}
 func (SubscriptionAsked) event() {}
+func (BlocksChanged) event()     {}
 func (Queued) event()            {}
 func (Changed) event()           {}
 func (Removed) event()           {}

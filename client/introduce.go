@@ -96,7 +96,7 @@ func (k *core) considerIntroduction(bare jid.JID) {
 	}
 	a := k.links.tries[d.jid]
 	s := situation{able: k.announces(), online: k.online(), route: k.choices.routeOf(bare),
-		mutual: k.roster.mutual(bare), wrote: c.sent, linked: k.links.busy(d.jid),
+		mutual: k.roster.mutual(bare) && !k.blocks.matches(d.jid), wrote: c.sent, linked: k.links.busy(d.jid),
 		room: k.links.busyCount() < k.cfg.Limits.Introduced}
 	if a != nil {
 		s.notBefore = a.notBefore

@@ -250,7 +250,7 @@ func (k *core) directAcked(l *directLink, tag uint64) {
 func (k *core) directArrived(l *directLink, e stream.Event) {
 	t := &ticket{gate: k.gate, ack: func() { l.stream.Handled(e.Seq) }}
 	s := e.Stanza
-	if k.links.open[l.id] == nil {
+	if k.links.open[l.id] == nil || k.blocks.matches(l.device) { // it is being closed, and what it brings is not wanted
 		t.release()
 		return
 	}

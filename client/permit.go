@@ -8,14 +8,16 @@ import (
 	"godwit/jid"
 	"godwit/peer"
 	"godwit/stanza"
+	"godwit/xep/blocking"
 )
 
 // permissions say who may learn what of this device's addresses, for the
 // introducer's goroutine to ask. The owner goroutine writes them.
 type permissions struct {
-	mu     sync.RWMutex
-	people map[jid.JID]peer.Decision // by bare address; nobody else may anything
-	around map[jid.JID]bool          // devices with which a relay works: another one is of no use
+	mu      sync.RWMutex
+	people  map[jid.JID]peer.Decision // by bare address; nobody else may anything
+	blocked map[jid.JID]struct{}      // whom the user has blocked
+	around  map[jid.JID]bool          // devices with which a relay works: another one is of no use
 }
 
 func (p *permissions) init() {
@@ -32,6 +34,13 @@ func (p *permissions) set(bare jid.JID, d peer.Decision) {
 	}
 }
 
+// setBlocked replaces whom the user has blocked. Nobody changes the set any more.
+func (p *permissions) setBlocked(who map[jid.JID]struct{}) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.blocked = who
+}
+
 // setAround replaces the devices with which a relay works.
 func (p *permissions) setAround(devices map[jid.JID]bool) {
 	p.mu.Lock()
@@ -45,6 +54,9 @@ func (p *permissions) setAround(devices map[jid.JID]bool) {
 func (p *permissions) decide(full jid.JID) peer.Decision {
 	p.mu.RLock()
 	defer p.mu.RUnlock()
+	if len(p.blocked) > 0 && blocking.Matches(full, func(j jid.JID) bool { _, ok := p.blocked[j]; return ok }) {
+		return peer.Decision{}
+	}
 	d := p.people[full.Bare()]
 	if p.around[full] && d.Addresses.Reflexive {
 		d.Addresses.Relay = false

@@ -66,6 +66,7 @@ func (k *core) freshSession(s *stream.ClientSession) {
 	k.repeatReceipts(s.Unresumed)
 	k.request(k.self, stanza.Get, disco.Info{}.Encode, k.inSession(k.accountKnown))
 	k.requestRoster()
+	k.askBlocks()
 	if !s.Carbons {
 		k.request(k.self, stanza.Set, carbons.Enable.Encode, k.inSession(func(_ *stanza.Stanza, err error) {
 			k.features.carbons = err == nil

@@ -39,6 +39,8 @@ func (e *Engine) translate(ev client.Event) any {
 			Client: ev.Client, Direct: ev.Direct, Reach: reachOf(ev.Reach)}
 	case client.SubscriptionAsked:
 		return Subscription{Event: "subscription", From: ev.From.String(), Status: ev.Status}
+	case client.BlocksChanged:
+		return blockedEvent(ev.Blocked)
 	case client.Sent:
 		return Progress{Event: "sent", ID: ev.ID, To: ev.To.String(), Path: string(ev.Path)}
 	case client.Delivered:

@@ -35,10 +35,7 @@ func (l *blocklist) matches(who jid.JID) bool {
 	if l == nil {
 		return false
 	}
-	if l.all || l.has(who) {
-		return true
-	}
-	return who.IsFull() && l.has(who.Bare()) || l.has(who.DomainJID())
+	return l.all || blocking.Matches(who, l.has)
 }
 
 func (l *blocklist) has(j jid.JID) bool {

@@ -93,6 +93,13 @@ func parseItems(n xmlstream.Node, most int) ([]jid.JID, error) {
 	return items, nil
 }
 
+// Matches reports whether an address is on a blocklist, of which has tells what
+// stands there: itself, as one of the resources of an address, or by its domain
+// (XEP-0191 §5).
+func Matches(who jid.JID, has func(jid.JID) bool) bool {
+	return has(who) || who.IsFull() && has(who.Bare()) || has(who.DomainJID())
+}
+
 // Encode writes <blocklist/>.
 func (l List) Encode(e *xmlstream.Encoder) { encode(e, "blocklist", l.Items) }
 
