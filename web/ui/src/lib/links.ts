@@ -76,7 +76,7 @@ function mixed(raw: string): boolean {
   return host.split(".").some((label) => {
     const latin = /\p{Script=Latin}/u.test(label);
     const other = /[\p{Script=Cyrillic}\p{Script=Greek}\p{Script=Armenian}\p{Script=Cherokee}]/u.test(label);
-    return (latin && other) || (other && /^[асеорхуіјѕԁԛԝαοvνρτυκι-]+$/iu.test(label));
+    return (latin && other) || (other && /^[асеорхуіјѕԁԛԝӏһαοvνρτυκι-]+$/iu.test(label));
   });
 }
 

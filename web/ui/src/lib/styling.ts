@@ -53,12 +53,16 @@ const KINDS: Record<string, "strong" | "emph" | "strike" | "code"> = { "*": "str
 export function spans(text: string, depth: number): Span[] {
   const out: Span[] = [];
   let plain = 0;
+  let dead = ""; // marks that nothing closes from here on: no need to look again and again
   for (let i = 0; i < text.length; i++) {
     const mark = text[i] ?? "";
     const kind = KINDS[mark];
-    if (!kind || depth >= DEPTH || !opens(text, i)) continue;
+    if (!kind || depth >= DEPTH || dead.includes(mark) || !opens(text, i)) continue;
     const end = closes(text, i, mark);
-    if (end < 0) continue;
+    if (end < 0) {
+      dead += mark;
+      continue;
+    }
     if (i > plain) out.push({ kind: "text", text: text.slice(plain, i) });
     const inner = text.slice(i + 1, end);
     out.push(kind === "code" ? { kind, mark, text: inner } : { kind, mark, inner: spans(inner, depth + 1) });
