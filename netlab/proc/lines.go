@@ -25,7 +25,7 @@ type lineQueue struct {
 	out      chan string
 	released chan struct{}
 	once     sync.Once
-	readEnd  chan struct{} // closed when read has returned; err is final then
+	readEnd  chan struct{} // closed when nothing more is read; err is final then
 	sendEnd  chan struct{} // closed when deliver has returned
 	err      error
 }
@@ -41,11 +41,12 @@ func newLineQueue(pipe *os.File) *lineQueue {
 	}
 }
 
-// read copies lines from the pipe until its end, or until nobody will ask for
-// them any more.
+// read copies lines from the pipe until its end. When nobody will ask for them any
+// more it goes on for the sake of keep: the last words of a program are what a
+// failure report is read for.
 func (q *lineQueue) read(keep io.Writer) {
+	defer close(q.in) // last: whoever sees the end of the lines can ask why
 	defer close(q.readEnd)
-	defer close(q.in)
 	defer func() { _ = q.pipe.Close() }()
 	scanner := bufio.NewScanner(q.pipe)
 	scanner.Buffer(make([]byte, 0, 4096), maxLine)
@@ -55,7 +56,6 @@ func (q *lineQueue) read(keep io.Writer) {
 		select {
 		case q.in <- line:
 		case <-q.released:
-			return
 		}
 	}
 	err := scanner.Err()
@@ -102,15 +102,19 @@ func (q *lineQueue) deliver() {
 	}
 }
 
-// release ends both goroutines and waits for them. The process must have ended.
-func (q *lineQueue) release() {
+// release ends both goroutines and waits for them. The process has ended, so that the
+// pipe has an end or a deadline, unless it is abandoned.
+func (q *lineQueue) release(abandoned bool) {
 	q.once.Do(func() { close(q.released) })
-	_ = q.pipe.Close()
+	if abandoned {
+		_ = q.pipe.Close()
+	}
 	<-q.readEnd
 	<-q.sendEnd
 }
 
-// failure tells why reading ended early, if it did.
+// failure tells why reading ended early, if it did. The answer is final once the
+// lines are at their end.
 func (q *lineQueue) failure() error {
 	select {
 	case <-q.readEnd:

@@ -235,21 +235,25 @@ func (p *Process) kill() error {
 // failed.
 func (p *Process) release() {
 	p.t.Helper()
+	abandoned := false
 	select {
 	case <-p.done:
 	default:
 		if err := p.kill(); err != nil {
+			abandoned = true
 			p.t.Error(err)
 		}
 	}
-	p.lines.release()
+	p.lines.release(abandoned)
 	if p.t.Failed() {
 		p.t.Log(p.Report())
 	}
 }
 
 // Report is how the process stands and the end of its output, for a failure
-// message. Tests that fail get it without asking.
+// message. Tests that fail get it without asking, when all output has been read.
+// Before that it holds what has been read so far; why reading ended early is in it
+// once Lines is closed.
 func (p *Process) Report() string {
 	state := "running"
 	select {

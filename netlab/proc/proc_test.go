@@ -185,6 +185,20 @@ func TestOutputIsReportedOnlyOnFailure(t *testing.T) {
 	}
 }
 
+// What a program wrote last is in the report even if nobody read it and the test ends
+// the moment the program does.
+func TestLastOutputIsReported(t *testing.T) {
+	b := &bystander{TB: t, failed: true}
+	p := role("flood").Start(b)
+	<-p.Done()
+	b.end()
+	if !strings.Contains(b.logged.String(), "line 199999\n") {
+		t.Fatalf("the report ends too early: %s", tailOf(b.logged.String()))
+	}
+}
+
+func tailOf(s string) string { return s[max(0, len(s)-200):] }
+
 // The end of a test ends the program, also when it neither reads its output nor
 // ends by itself.
 func TestEndOfTestEndsProgram(t *testing.T) {
