@@ -40,6 +40,18 @@ func (k *core) urgent() time.Duration {
 	return min(max(3*k.conn.rtt, urgentLeast), urgentMost)
 }
 
+// prompt is how long the acknowledgement of what was sent may take before a second
+// connection is tried: four round trips, so that a slow server is not asked to bear more
+// connections, and enough for a packet that had to be sent again. Nothing but that
+// acknowledgement tells of a dead path while everything goes by the server. Without a
+// measured round trip it is silent.
+func prompt(rtt, silent time.Duration) time.Duration {
+	if rtt == 0 {
+		return silent
+	}
+	return min(max(4*rtt, urgentMost), silent)
+}
+
 // proveServer asks for a sign of life, unless one is owed already, and lets it take
 // that long.
 func (k *core) proveServer(silence time.Duration) {

@@ -20,12 +20,21 @@ func pause(tries int, first, most time.Duration, jitter float64) time.Duration {
 // reconnectPause is how long to wait before attempt number tries (from 0 on) to reach
 // the server again. The first is made almost at once: most often one connection broke,
 // and everything that is pending waits for the next. It is spread a little all the same,
-// because a server that went away broke all of them.
+// because a server that went away broke all of them. The pauses after that grow by half:
+// what a server that is being restarted adds by itself is then at most half of what it
+// was away, and one that stays away is soon left alone all the same.
 func reconnectPause(tries int, first, most time.Duration, jitter float64) time.Duration {
 	if tries == 0 {
 		return time.Duration(float64(min(first/10, atOnce)) * jitter)
 	}
-	return pause(tries-1, first, most, jitter)
+	d := first
+	for range min(tries-1, 100) {
+		if d >= most {
+			break
+		}
+		d += d / 2
+	}
+	return pause(0, min(d, most), most, jitter)
 }
 
 // atOnce is over how long first attempts to reconnect are spread.

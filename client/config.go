@@ -117,11 +117,11 @@ type Limits struct {
 type Times struct {
 	Dial         time.Duration // to reach the server and sign in; 30 s
 	Request      time.Duration // to wait for an answer; 30 s
-	Backoff      time.Duration // before the second attempt to reconnect, doubled each time; the first is made at once; 500 ms
+	Backoff      time.Duration // before the second attempt to reconnect, half more each time; the first is made at once; 500 ms
 	BackoffMax   time.Duration // longest pause; 2 min
 	Stable       time.Duration // a connection that lasted so long resets the pause; 15 s
 	KeepAlive    time.Duration // quiet on the server's stream before it is asked for a sign of life; 60 s
-	Silent       time.Duration // to wait for that sign before another connection is tried beside; 3 s
+	Silent       time.Duration // to wait for that sign before another connection is tried beside; for what was sent, four round trips if they are less, at least 1 s; 3 s
 	DeadServer   time.Duration // to wait for it in all; 15 s
 	IdleLink     time.Duration // a direct link without chat is closed after; 5 min
 	Introduction time.Duration // to build a direct link; 30 s

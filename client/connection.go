@@ -291,7 +291,7 @@ func (k *core) askForAck() {
 	}
 	c.wantAck = false
 	if c.stream.RequestAck() && c.asked.IsZero() {
-		k.asked(k.cfg.Times.Silent)
+		k.asked(prompt(c.rtt, k.cfg.Times.Silent))
 	}
 }
 

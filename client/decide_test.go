@@ -37,6 +37,43 @@ func TestPause(t *testing.T) {
 	}
 }
 
+func TestReconnectPause(t *testing.T) {
+	for _, tt := range []struct {
+		tries int
+		want  time.Duration
+	}{{0, 0}, {1, 500 * time.Millisecond}, {2, 750 * time.Millisecond}, {3, 1125 * time.Millisecond}, {40, time.Minute}, {1 << 40, time.Minute}} {
+		if got := reconnectPause(tt.tries, time.Second, 2*time.Minute, 0); got != tt.want {
+			t.Errorf("attempt %d: %v, want %v", tt.tries, got, tt.want)
+		}
+	}
+	// Whoever waits for a server adds at most half of what it was away, and one that is
+	// away for an hour is asked less than 50 times.
+	at, n := time.Duration(0), 0
+	for ; at < time.Hour; n++ {
+		next := reconnectPause(n, 500*time.Millisecond, 2*time.Minute, 0.999)
+		if n > 1 && next > at/2+500*time.Millisecond {
+			t.Errorf("attempt %d comes %v after %v", n, next, at)
+		}
+		at += next
+	}
+	if n >= 50 {
+		t.Errorf("%d attempts in an hour", n)
+	}
+}
+
+func TestPrompt(t *testing.T) {
+	for _, tt := range []struct{ rtt, want time.Duration }{
+		{0, 3 * time.Second}, // not measured
+		{40 * time.Millisecond, time.Second},
+		{400 * time.Millisecond, 1600 * time.Millisecond},
+		{time.Second, 3 * time.Second},
+	} {
+		if got := prompt(tt.rtt, 3*time.Second); got != tt.want {
+			t.Errorf("round trip %v: %v, want %v", tt.rtt, got, tt.want)
+		}
+	}
+}
+
 func TestIntroduction(t *testing.T) {
 	now := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 	window := 5 * time.Minute

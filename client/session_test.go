@@ -28,14 +28,14 @@ func TestReconnectsWithBackoffAndJitter(t *testing.T) {
 		dials := slices.Clone(s.dials)
 		s.mu.Unlock()
 		most := 2 * time.Minute
+		grown := 500 * time.Millisecond // from the second on
 		for i := 1; i < len(dials); i++ {
-			whole := most
-			if i < 20 {
-				whole = min(500*time.Millisecond<<max(0, i-2), most) // 500 ms from the second on
-			}
+			whole := min(grown, most)
 			least := whole / 2
 			if i == 1 {
 				whole, least = 50*time.Millisecond, 0 // at once
+			} else {
+				grown = whole + whole/2
 			}
 			if d := dials[i].Sub(dials[i-1]); d < least || d > whole {
 				t.Errorf("pause %d was %v, want between %v and %v", i, d, least, whole)

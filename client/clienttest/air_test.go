@@ -31,6 +31,7 @@ type air struct {
 	asked  int           // halves made: somebody's addresses would have been told
 	delay  time.Duration // if set, links are cables
 	cables []*cable
+	silent []*cable // forgotten ones
 	// weather is that of the cables; see cable.
 	weather func() time.Duration
 	relay   bool             // what comes up goes through a relay, if anybody may use one
@@ -89,7 +90,7 @@ func (t *airTransport) Answer(p peer.Params, remote xmlstream.Node) (peer.Sessio
 func (a *air) connect(other, s *airSession) bool {
 	mine, theirs := s.params.Addresses, other.params.Addresses
 	relayed := a.relay || !mine.Reflexive || !theirs.Reflexive
-	if a.shut || relayed && !mine.Relay && !theirs.Relay {
+	if a.shut || other.closed || s.closed || relayed && !mine.Relay && !theirs.Relay {
 		return false
 	}
 	way := peer.Path{Transport: nsAir, LocalKind: "host", RemoteKind: "host"}
@@ -226,7 +227,18 @@ func (a *air) forget() {
 	for _, c := range a.cables {
 		c.sever()
 	}
+	a.silent = append(a.silent, a.cables...)
 	a.cables = nil
+}
+
+// tear ends every link there ever was.
+func (a *air) tear() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, c := range slices.Concat(a.silent, a.cables) {
+		c.tear()
+	}
+	a.silent, a.cables = nil, nil
 }
 
 func (s *airSession) Local() xmlstream.Node     { return s.local }

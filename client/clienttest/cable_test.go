@@ -130,6 +130,7 @@ type uplink struct {
 	delay time.Duration
 	mu    sync.Mutex
 	lines []*cable // to the server
+	quiet []*cable // forgotten ones
 	dials int
 	// weather is that of the lines; see cable.
 	weather func() time.Duration
@@ -164,6 +165,7 @@ func (u *uplink) forget() {
 	for _, c := range u.lines {
 		c.sever()
 	}
+	u.quiet = append(u.quiet, u.lines...)
 	u.lines = nil
 }
 
@@ -175,4 +177,15 @@ func (u *uplink) tear() {
 		c.tear()
 	}
 	u.lines = nil
+}
+
+// end ends every connection there ever was, also those that are silent.
+func (u *uplink) end() {
+	u.tear()
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	for _, c := range u.quiet {
+		c.tear()
+	}
+	u.quiet = nil
 }

@@ -162,6 +162,45 @@ func TestStayingThrough(t *testing.T) {
 	}
 }
 
+// TestTheServerAloneStays breaks the sender's connection to the server without a word while
+// no link is there to take over: only what is not acknowledged tells of it.
+func TestTheServerAloneStays(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newRoamingWorld(t)
+		w.air.close(true)
+		alice, line := w.roamer("alice")
+		bob, _ := w.roamer("bob")
+		befriend(alice, bob)
+		sent := map[string]time.Time{}
+		n := 0
+		for range 10 {
+			for range 30 {
+				if n%30 == 10 {
+					line.forget()
+				}
+				id := fmt.Sprint("m", n)
+				sent[id] = time.Now()
+				alice.send(bob, id, id)
+				n++
+				time.Sleep(150 * time.Millisecond)
+			}
+			time.Sleep(20 * time.Second)
+		}
+		took := bob.arrivals(sent)
+		if len(took) != n {
+			t.Errorf("%d of %d arrived", len(took), n)
+		}
+		var f figures
+		for _, d := range took {
+			f.delivery = append(f.delivery, d)
+		}
+		t.Log(f.String())
+		if d := slices.Max(f.delivery); d > 1700*time.Millisecond {
+			t.Errorf("one took %v", d)
+		}
+	})
+}
+
 // arrivals tells how long each of these messages took to be told.
 func (p *person) arrivals(sent map[string]time.Time) map[string]time.Duration {
 	p.mu.Lock()
