@@ -103,7 +103,11 @@ func (c *Client) pageAround(ctx context.Context, q PageQuery) (Page, error) {
 	if err != nil {
 		return Page{}, err
 	}
-	after, more, err := c.History(ctx, cache.HistoryQuery{Chat: q.Chat, After: m.Place(), Max: max(1, q.Max-q.Max/2-1), Forward: true})
+	rest := q.Max - q.Max/2 - 1
+	after, more, err := c.History(ctx, cache.HistoryQuery{Chat: q.Chat, After: m.Place(), Max: max(1, rest), Forward: true})
+	if rest < 1 {
+		after, more = nil, more || len(after) > 0
+	}
 	return Page{Messages: append(before.Messages, after...), Before: before.Before, After: more, Gap: before.Gap, Older: before.Older}, err
 }
 
@@ -126,6 +130,8 @@ type olderPage struct {
 	chat    jid.JID
 	query   string
 	byTime  bool
+	before  string // entry of the archive to go on before; "" for the oldest message that is known
+	pages   int
 	batch   cache.Batch
 	waiting []func(error)
 }
@@ -166,12 +172,15 @@ func (k *core) readOlder(chat jid.JID, done func(error)) {
 // askOlder asks for the page before the oldest message that is known.
 func (k *core) askOlder(p *olderPage) {
 	p.query, p.batch.Add = newID(), nil
+	p.pages++
 	q := archive.Query{QueryID: p.query, With: p.chat, Paged: true, Page: rsm.Request{Max: rsm.Some(olderSize), Backward: true}}
 	first, _, err := k.cfg.Cache.Messages(k.ctx, cache.HistoryQuery{Chat: p.chat, Max: 1, Forward: true})
 	switch {
 	case err != nil:
 		k.olderRead(p, err)
 		return
+	case p.before != "":
+		q.Page.Before = p.before
 	case len(first) == 0:
 	case first[0].StanzaID != "" && first[0].Archive == k.self && !p.byTime:
 		q.Page.Before = first[0].StanzaID
@@ -200,7 +209,13 @@ func (k *core) askOlder(p *olderPage) {
 					fresh++
 				}
 			}
-			if err == nil && (fin.Complete || fresh == 0) { // nothing before, or the archive goes round in circles
+			stuck := fin.Page.First == "" || fin.Page.First == p.before // there is no more, or it goes round in circles
+			if err == nil && fresh == 0 && !fin.Complete && !stuck && p.pages < maxOlderPages {
+				p.before = fin.Page.First // a page of what is no part of a conversation
+				k.askOlder(p)
+				return
+			}
+			if err == nil && (fin.Complete || fresh == 0 && stuck) {
 				k.keepSetting(p.chat, settingBegun, "yes", func(err error) { k.olderRead(p, err) })
 				return
 			}
