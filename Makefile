@@ -1,4 +1,4 @@
-# make           builds bin/godwit
+# make           builds the web client (with npm; without it says so and goes on) and bin/godwit
 # make demo      builds it and runs the whole story on this machine
 # make test      everything; what CI runs. `go run ./tools/check -list` names its stages, STAGES="vet fuzz" picks some
 # make FUZZTIME=1m fuzz
@@ -12,9 +12,15 @@ STAGES   ?=
 BUILD = CGO_ENABLED=0 $(GO) build -trimpath
 CHECK = $(GO) run ./tools/check -fuzztime $(FUZZTIME)
 
-.PHONY: all build demo test lint fuzz bench lab interop clean
+# web/bundle/dist is what the binary serves as its page.
+WEB = $(GO) run ./web/build
 
-all: build
+.PHONY: all web build demo test lint fuzz bench lab interop clean
+
+all: web build
+
+web:
+	$(WEB) -optional
 
 build:
 	$(BUILD) -o bin/godwit ./cmd/godwit
@@ -41,5 +47,6 @@ interop:
 	$(CHECK) install interop
 
 clean:
-	rm -rf bin
+	rm -rf bin web/ui/node_modules web/ui/out
+	find web/bundle/dist -mindepth 1 ! -name .keep -delete
 	$(GO) clean -testcache

@@ -20,10 +20,11 @@ import (
 	"godwit/link/ws"
 	"godwit/tcpmux"
 	"godwit/web"
+	"godwit/web/bundle"
 )
 
 // page is the web client that the program was built with; nil without.
-func page() fs.FS { return nil }
+func page() fs.FS { return bundle.Files() }
 
 // mounts are handlers that other rooms bring for the HTTP face, by pattern.
 func (n *node) mounts(*serveCommand) map[string]http.Handler {

@@ -5,28 +5,37 @@ import (
 	"maps"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 )
 
-// needs are the programs that tests start, and Debian's packages for them.
+// needs are the programs that tests start, and the files they read, and Debian's packages for them.
 var needs = map[string]string{
-	"gcc":                           "gcc",
-	"ip":                            "iproute2",
-	"nft":                           "nftables",
-	"nsenter":                       "util-linux",
-	"miniupnpd":                     "miniupnpd-nftables",
-	"tmux":                          "tmux",
-	"profanity":                     "profanity",
-	"go-sendxmpp":                   "go-sendxmpp",
-	"chromium-headless-shell":       "chromium-headless-shell",
-	"/usr/bin/python3 with slixmpp": "python3-slixmpp",
+	"gcc":                     "gcc",
+	"ip":                      "iproute2",
+	"nft":                     "nftables",
+	"nsenter":                 "util-linux",
+	"miniupnpd":               "miniupnpd-nftables",
+	"tmux":                    "tmux",
+	"profanity":               "profanity",
+	"go-sendxmpp":             "go-sendxmpp",
+	"chromium-headless-shell": "chromium-headless-shell",
+	"chromium":                "chromium",
+	"node":                    "nodejs",
+	"npm":                     "npm",
+	"/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc": "fonts-noto-cjk",
+	"/usr/share/fonts/truetype/noto/NotoColorEmoji.ttf":      "fonts-noto-color-emoji",
+	"/usr/bin/python3 with slixmpp":                          "python3-slixmpp",
 }
 
 // present tells whether a program of needs is there.
 func present(name string) bool {
 	if interpreter, module, ok := strings.Cut(name, " with "); ok {
 		return exec.Command(interpreter, "-c", "import "+module).Run() == nil
+	}
+	if _, err := os.Stat(name); filepath.IsAbs(name) && err == nil {
+		return true
 	}
 	for _, path := range []string{name, "/usr/sbin/" + name, "/sbin/" + name} {
 		if _, err := exec.LookPath(path); err == nil {

@@ -30,6 +30,7 @@ type stage struct {
 
 var stages = []stage{
 	{"install", "programs the tests drive, from Debian's packages", install},
+	{"web", "the web client: types, its own tests, bundle, budgets", web},
 	{"build", "bin/godwit", build},
 	{"format", "gofmt", format},
 	{"vet", "go vet", vet},
@@ -40,6 +41,7 @@ var stages = []stage{
 	{"unit", "unit, conformance and script tests, with -race", unit},
 	{"fuzz", "each fuzz target for a moment", fuzz},
 	{"interop", "stock clients against the real server", interop},
+	{"browser", "the web client in Chromium against the real server", browser},
 	{"netlab", "real processes behind real NATs", netlab},
 }
 

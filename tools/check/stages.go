@@ -49,6 +49,37 @@ func (r *run) output(name string, args ...string) ([]string, error) {
 	return strings.Fields(string(out)), nil
 }
 
+// web builds what the binary serves as its page, so it comes before everything that builds the binary.
+func web(r *run) error {
+	for _, program := range []string{"node", "npm"} {
+		if _, err := exec.LookPath(program); err != nil {
+			return r.missing("%s is not installed, so the binary has no page", program)
+		}
+	}
+	out, err := r.command(nil, "go", "run", "./web/build", "-check").CombinedOutput()
+	if err != nil {
+		_, _ = os.Stdout.Write(out)
+		return err
+	}
+	for _, line := range strings.Split(string(bytes.TrimSpace(out)), "\n") {
+		r.note("%s", line)
+	}
+	return nil
+}
+
+// browser plays the web client in Chromium, against the real server. There is one browser on the machine to share.
+func browser(r *run) error {
+	for _, program := range []string{"node", "chromium"} {
+		if _, err := exec.LookPath(program); err != nil {
+			return r.missing("%s is not installed", program)
+		}
+	}
+	if _, err := os.Stat("web/bundle/dist/index.html"); err != nil {
+		return r.missing("the web client is not built")
+	}
+	return r.goTest(nil, "-count=1", "-p=1", "-timeout=20m", "./web/webtest/...")
+}
+
 func build(r *run) error {
 	return r.do([]string{"CGO_ENABLED=0"}, "go", "build", "-trimpath", "-o", "bin/godwit", "./cmd/godwit")
 }
@@ -81,7 +112,7 @@ func vulnerabilities(r *run) error {
 }
 
 func wasm(r *run) error {
-	packages, err := r.output("go", "list", "./client/...")
+	packages, err := r.output("go", "list", "./client/...", "./web/core/...")
 	if err != nil {
 		return err
 	}
@@ -101,7 +132,7 @@ func unit(r *run) error {
 	}
 	packages = slices.DeleteFunc(packages, func(p string) bool {
 		_, inside, _ := strings.Cut(p, "/")
-		return inside == "archtest" || inside == "interop" || slices.Contains(labs, "./"+inside)
+		return inside == "archtest" || inside == "interop" || strings.HasPrefix(inside, "web/webtest") || slices.Contains(labs, "./"+inside)
 	})
 	if _, err := exec.LookPath("gcc"); err != nil {
 		return r.missing("the race detector needs gcc")

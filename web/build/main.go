@@ -13,14 +13,16 @@ type plan struct {
 	top  string // of the module
 	ui   string // web/ui
 	dist string // web/bundle/dist
+	fast bool   // compress little
 }
 
 func main() {
 	optional := flag.Bool("optional", false, "succeed where node or npm are missing, and leave the page out")
 	check := flag.Bool("check", false, "run the face's own tests too")
+	fast := flag.Bool("fast", false, "compress little: for working on the client, not for shipping")
 	top := flag.String("C", ".", "directory of the module")
 	flag.Parse()
-	p := plan{top: *top, ui: filepath.Join(*top, "web", "ui"), dist: filepath.Join(*top, "web", "bundle", "dist")}
+	p := plan{top: *top, ui: filepath.Join(*top, "web", "ui"), dist: filepath.Join(*top, "web", "bundle", "dist"), fast: *fast}
 	err := p.make(*check)
 	var missing *missingError
 	if errors.As(err, &missing) && *optional {
