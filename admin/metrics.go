@@ -54,13 +54,17 @@ func (m *metrics) sessions(src Source) {
 		failures(func(f SignInFailures) int64 { return f.Limited }))
 	counter("sign_in_failures_total", "Attempts to sign in that failed, by reason.", prometheus.Labels{"reason": "other"},
 		failures(func(f SignInFailures) int64 { return f.Others }))
-	if r := src.Server.Registration; r != nil {
-		c := &r.Counters
-		counter("registrations_total", "Accounts that strangers asked for, by outcome.", prometheus.Labels{"outcome": "made"}, c.Registered.Load)
-		counter("registrations_total", "Accounts that strangers asked for, by outcome.", prometheus.Labels{"outcome": "refused"}, c.Refused.Load)
-		counter("registrations_limited_total", "Registrations refused because the address asked for many.", nil, c.Limited.Load)
-		counter("accounts_given_up_total", "Accounts removed by their owners.", nil, c.Removed.Load)
-	}
+	made, tokens, invited := &src.Server.Registration.Counters, &src.Server.Devices.Counters, &src.Server.Invitations.Counters
+	counter("registrations_total", "Accounts that strangers asked for, by outcome.", prometheus.Labels{"outcome": "made"}, made.Registered.Load)
+	counter("registrations_total", "Accounts that strangers asked for, by outcome.", prometheus.Labels{"outcome": "refused"}, made.Refused.Load)
+	counter("registrations_invited_total", "Accounts made, by invitation.", nil, made.Invited.Load)
+	counter("registrations_limited_total", "Registrations refused because the address asked for many.", nil, made.Limited.Load)
+	counter("accounts_given_up_total", "Accounts removed by their owners.", nil, made.Removed.Load)
+	counter("tokens_issued_total", "Tokens given to clients to sign in with.", nil, tokens.Issued.Load)
+	counter("tokens_used_total", "Sign-ins with a token instead of a password.", nil, tokens.Used.Load)
+	counter("clients_signed_out_total", "Clients whose access was taken away by the owner of the account.", nil, tokens.Revoked.Load)
+	counter("invitations_made_total", "Invitations made by accounts.", nil, invited.Made.Load)
+	counter("invitations_used_total", "Invitations used, whoever made them.", nil, invited.Used.Load)
 	counter("sessions_resumed_total", "Sessions that went on over another connection.", nil, a.Resumed.Load)
 	counter("stream_errors_total", "Streams the server closed with an error.", nil, s.Errors.Load)
 	counter("stanzas_total", "Stanzas taken from clients by kind.", prometheus.Labels{"kind": "message"}, p.Messages.Load)

@@ -134,7 +134,7 @@ func openExisting(ctx context.Context, dir string) (*sqlite.Store, server.Store,
 func storeFor(db *sqlite.Store) server.Store {
 	return server.Store{
 		Accounts: db.Accounts(), Rosters: db.Roster(), Archive: db.Archive(), Inbox: db.Inbox(),
-		LastSeen: db.LastSeen(), Blocklist: db.Blocklist(), PubSub: db.PubSub(), Secrets: db.Secrets(), Uploads: db.Uploads(), Commits: db,
+		LastSeen: db.LastSeen(), Blocklist: db.Blocklist(), PubSub: db.PubSub(), Secrets: db.Secrets(), Grants: db.Grants(), Invitations: db.Invitations(), Uploads: db.Uploads(), Commits: db,
 	}
 }
 

@@ -72,6 +72,22 @@ func NewCredentials(password string) (map[Hash]Credentials, error) {
 	return all, nil
 }
 
+// Matches reports whether the credentials, one of which suffices, are of a password. It takes time in proportion to their iterations, and the
+// same whether they match or not.
+func Matches(all map[Hash]Credentials, password string) bool {
+	prepared, err := preparePassword(password)
+	if err != nil {
+		return false
+	}
+	for _, h := range Hashes() {
+		if c, ok := all[h]; ok && c.Valid(h) {
+			k, err := deriveKeys(h, prepared, c.Salt, c.Iterations)
+			return err == nil && hmac.Equal(k.stored, c.StoredKey)
+		}
+	}
+	return false
+}
+
 // keys are the values of RFC 5802 §3 for one password, salt and count.
 type keys struct{ client, stored, server []byte }
 

@@ -30,11 +30,22 @@ func (r *run) act(c *client, s *Step) error {
 	case "skips nothing":
 		c.skips = nil
 		return nil
+	case "forgets its token":
+		c.token = ""
+		return nil
 	}
 	if n, ok := strings.CutPrefix(s.Verb, "forgets "); ok { // the last n stanzas it got, as if they had been lost with the connection
 		k, err := strconv.ParseUint(n, 10, 32)
 		c.inCnt -= uint32(k)
 		return err
+	}
+	if from, ok := strings.CutPrefix(s.Verb, "steals the token of "); ok {
+		owner := r.clients[from]
+		if owner == nil || owner.token == "" {
+			return fmt.Errorf("%s has no token", from)
+		}
+		c.token = owner.token
+		return nil
 	}
 	if from, ok := strings.CutPrefix(s.Verb, "steals "); ok { // the id of somebody else's session
 		c.smID = r.clients[from].smID

@@ -23,6 +23,7 @@ type client struct {
 	conn   *conn
 	jid    string // full, once bound
 	skips  []Tree
+	token  string // to sign in with instead of the password, "" if none
 	smID   string // what to resume, "" if nothing
 	outCnt uint32 // stanzas sent since acknowledgements began
 	inCnt  uint32 // stanzas received, up to the last connection

@@ -18,16 +18,19 @@
 //
 //	server with KEY=VALUE …        settings, before anything else: resume=30ms resources=3 contacts=3 requests=3 directed=3 inbox=4 blocked=3
 //	                               introduce=contacts|anyone|off archive=always|never|roster plain stanza=BYTES register=N
+//	                               invite=off|contacts|accounts
 //	server restarts                stops it in order and starts it on the same data; all connections are gone
 //	server removes alice           deletes the account
 //	server counts NAME=N …         what it counts: sessions hibernating resumed duplicates introductions.passed introductions.refused
+//	                               tokens.issued tokens.used
 //	account alice bob              there are these accounts
 //	contacts alice bob             they see each other's presence
 //	client alice/phone OPTION …    a client of alice that binds the resource phone
 //
 // Options of a client: sasl2 (with Bind 2; the resource is its tag), sm (acknowledgements, resumable), carbons, noacks (does not answer <r/>),
 // raw (nothing is done for it, see opens), mechanism=…, binding=… (type of channel binding), password=…, authzid=…, account=…, resource=…
-// (empty: none wished), notls.
+// (empty: none wished), notls, fast (with sasl2: asks for a token, and signs in with it the next time), agent=… (the id of the user agent),
+// count=… and invalidate (with a token).
 //
 //	alice/phone connects           signs in and binds
 //	alice/phone comes online       the same, and sends initial presence; the presence it gets at once is not the script's business
@@ -46,6 +49,9 @@
 //	alice/phone forgets 2          the last two stanzas count as lost on the way
 //	alice/phone resumes            signs in and resumes its session
 //	alice/phone fails to resume:   the last answer must match
+//	alice/phone steals the token of alice/desk
+//	                               signs in with it from now on
+//	alice/phone forgets its token  signs in with the password again
 //	alice/phone steals bob/desk    tries to resume that client's session the next time
 //	alice/phone is closed:         the server ends the stream after these elements
 //

@@ -1,6 +1,8 @@
 package script
 
 import (
+	"crypto/hmac"
+	"crypto/sha256"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -120,7 +122,21 @@ func (r *run) signIn2(c *client, resume bool) (last Tree, ok bool, err error) {
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "<authenticate xmlns='%s' mechanism='%s'><initial-response>%s</initial-response>", nsSASL2, e.mechanism, e.first)
-	b.WriteString("<user-agent id='d4565fa7-4d72-4749-b3d3-740edbf87770'><software>script</software><device>test</device></user-agent>")
+	agent := c.opts["agent"]
+	if agent == "" {
+		agent = "d4565fa7-4d72-4749-b3d3-740edbf87770"
+	}
+	fmt.Fprintf(&b, "<user-agent id='%s'><software>script</software><device>test</device></user-agent>", agent)
+	switch count := c.opts["count"]; {
+	case e.token && count != "":
+		fmt.Fprintf(&b, "<fast xmlns='%s' count='%s'/>", nsFast, count)
+	case e.token && c.opts.has("invalidate"):
+		fmt.Fprintf(&b, "<fast xmlns='%s' invalidate='true'/>", nsFast)
+	case e.token:
+		fmt.Fprintf(&b, "<fast xmlns='%s'/>", nsFast)
+	case c.opts.has("fast"):
+		fmt.Fprintf(&b, "<request-token xmlns='%s' mechanism='%s'/>", nsFast, htNone)
+	}
 	if resume {
 		fmt.Fprintf(&b, "<resume xmlns='%s' previd='%s' h='%d'/>", nsSM, c.smID, c.inCnt)
 	} else {
@@ -143,7 +159,16 @@ func (r *run) signIn2(c *client, resume bool) (last Tree, ok bool, err error) {
 	if err != nil || !last.is(nsSASL2, "success") {
 		return last, false, err
 	}
-	if data := last.child(nsSASL2, "additional-data"); data != nil {
+	if t := last.child(nsFast, "token"); t != nil {
+		c.token = t.attr("token")
+	} else if c.opts.has("fast") && !e.token {
+		return last, false, errors.New("no token came")
+	}
+	if data := last.child(nsSASL2, "additional-data"); data != nil && e.token {
+		if data.Text != e.answer {
+			return last, false, errors.New("the server did not prove that it knows the token")
+		}
+	} else if data != nil {
 		if _, err = e.step(data.Text); err != nil {
 			return last, false, err
 		}
@@ -170,9 +195,33 @@ type exchange struct {
 	mechanism string
 	first     string
 	scram     *scram.ClientConversation // nil for PLAIN
+	token     bool                      // it is a token that is proven, with htNone
+	answer    string                    // what the server must say then
+}
+
+// htNone is the mechanism for tokens that scripts use; nsFast the namespace of tokens (XEP-0484).
+const (
+	htNone = "HT-SHA-256-NONE"
+	nsFast = "urn:xmpp:fast:0"
+)
+
+// proveToken begins an exchange with a token.
+func proveToken(user, token string) *exchange {
+	sum := func(word string) []byte {
+		m := hmac.New(sha256.New, []byte(token))
+		m.Write([]byte(word))
+		return m.Sum(nil)
+	}
+	return &exchange{
+		mechanism: htNone, token: true, first: base64.StdEncoding.EncodeToString(append([]byte(user+"\x00"), sum("Initiator")...)),
+		answer: base64.StdEncoding.EncodeToString(sum("Responder")),
+	}
 }
 
 func newExchange(c *client, t target) (*exchange, error) {
+	if c.token != "" {
+		return proveToken(t.user(c.account), c.token), nil
+	}
 	e := &exchange{mechanism: "SCRAM-SHA-256"}
 	if m := c.opts["mechanism"]; m != "" {
 		e.mechanism = m

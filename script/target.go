@@ -18,6 +18,7 @@ import (
 	"godwit/server"
 	"godwit/server/account"
 	"godwit/server/introduce"
+	"godwit/server/invite"
 	"godwit/store"
 	"godwit/store/sqlite"
 	"godwit/xep/extdisco"
@@ -111,7 +112,7 @@ func (l *local) config(db *sqlite.Store) (server.Config, error) {
 	cfg := server.Config{
 		Domain: jid.MustParse(localDomain), Log: l.log, Program: version.Version{Name: "Godwit", Version: "script"},
 		Store: server.Store{
-			Accounts: db.Accounts(), Rosters: db.Roster(), Archive: db.Archive(), Inbox: db.Inbox(), LastSeen: db.LastSeen(), Blocklist: db.Blocklist(), PubSub: db.PubSub(), Secrets: db.Secrets(), Commits: db,
+			Accounts: db.Accounts(), Rosters: db.Roster(), Archive: db.Archive(), Inbox: db.Inbox(), LastSeen: db.LastSeen(), Blocklist: db.Blocklist(), PubSub: db.PubSub(), Secrets: db.Secrets(), Grants: db.Grants(), Invitations: db.Invitations(), Commits: db,
 		},
 		AllowUnencrypted: true,
 		Services: func(account jid.JID) []extdisco.Service {
@@ -148,6 +149,9 @@ func (l *local) config(db *sqlite.Store) (server.Config, error) {
 		case "register":
 			cfg.Register, cfg.RegisterRate.Every = true, time.Hour
 			cfg.RegisterRate.Burst, err = strconv.Atoi(value)
+		case "invite":
+			cfg.Invite, err = invite.ParsePolicy(value)
+			cfg.InvitePage = func(token string) string { return token } // so that scripts have it by itself
 		case "plain":
 			cfg.AllowPlain = true
 		case "stanza":
@@ -260,6 +264,10 @@ func (l *local) counter(name string) (int64, error) {
 		return a.Sessions.Load(), nil
 	case "hibernating":
 		return a.Hibernating.Load(), nil
+	case "tokens.issued":
+		return l.srv.Devices.Counters.Issued.Load(), nil
+	case "tokens.used":
+		return l.srv.Devices.Counters.Used.Load(), nil
 	case "resumed":
 		return a.Resumed.Load(), nil
 	}

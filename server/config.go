@@ -8,6 +8,7 @@ import (
 	"godwit/jid"
 	"godwit/server/account"
 	"godwit/server/introduce"
+	"godwit/server/invite"
 	"godwit/server/pubsub"
 	"godwit/server/register"
 	"godwit/server/upload"
@@ -20,16 +21,18 @@ import (
 
 // Store is everything the server remembers, one contract per concept.
 type Store struct {
-	Accounts  store.Accounts
-	Rosters   store.Roster
-	Archive   store.Archive
-	Inbox     store.Inbox
-	LastSeen  store.LastSeen
-	Blocklist store.Blocklist
-	PubSub    store.PubSub
-	Secrets   store.Secrets
-	Uploads   store.Uploads // needed with Config.Upload only
-	Commits   store.Committer
+	Accounts    store.Accounts
+	Rosters     store.Roster
+	Archive     store.Archive
+	Inbox       store.Inbox
+	LastSeen    store.LastSeen
+	Blocklist   store.Blocklist
+	PubSub      store.PubSub
+	Secrets     store.Secrets
+	Grants      store.Grants
+	Invitations store.Invitations
+	Uploads     store.Uploads // needed with Config.Upload only
+	Commits     store.Committer
 }
 
 // Config says what a server is. Fields without a default are required.
@@ -44,10 +47,16 @@ type Config struct {
 	// AllowUnencrypted permits signing in without TLS. For tests.
 	AllowUnencrypted bool
 	Guard            stream.AuthGuard // may be nil
-	// Register lets strangers make accounts, and people change their password and remove their account (XEP-0077).
+	// Register lets strangers make accounts, and people remove theirs (XEP-0077). Whoever has an invitation to it may make an account in any case.
 	Register bool
 	// RegisterRate bounds what one address may register; default: register.DefaultRate.
 	RegisterRate stream.Rate
+	// Invite is what accounts may invite to; default: contacts.
+	Invite invite.Policy
+	// InvitePage returns the address of the page that explains an invitation, or "". May be nil. Safe for concurrent use.
+	InvitePage func(token string) string
+	// TokenLife is how long clients stay signed in that are not used (XEP-0484); default: devices.DefaultLife.
+	TokenLife time.Duration
 
 	Introduce      introduce.Policy     // default: contacts
 	ArchiveDefault store.ArchiveDefault // default: always
@@ -80,7 +89,8 @@ func (c *Config) check() error {
 	case c.Log == nil:
 		return errors.New("server: there is no logger")
 	case c.Store.Accounts == nil || c.Store.Rosters == nil || c.Store.Archive == nil || c.Store.Inbox == nil ||
-		c.Store.LastSeen == nil || c.Store.Blocklist == nil || c.Store.PubSub == nil || c.Store.Secrets == nil || c.Store.Commits == nil:
+		c.Store.LastSeen == nil || c.Store.Blocklist == nil || c.Store.PubSub == nil || c.Store.Secrets == nil ||
+		c.Store.Grants == nil || c.Store.Invitations == nil || c.Store.Commits == nil:
 		return errors.New("server: the store is not complete")
 	case c.Upload != nil && c.Store.Uploads == nil:
 		return errors.New("server: the store keeps no uploads")

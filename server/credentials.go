@@ -59,9 +59,14 @@ func derive(password string) (map[store.Hash]store.Credentials, error) {
 }
 
 // registry is the store's accounts as package register wants them.
-func (s Store) registry() register.Accounts { return registry{s} }
-
 type registry struct{ Store }
+
+var _ register.Accounts = registry{}
+
+func (r registry) IsPassword(ctx context.Context, who jid.JID, password string) (bool, error) {
+	keys, err := r.credentials(ctx, who)
+	return err == nil && sasl.Matches(keys, password), err
+}
 
 func (r registry) Exists(ctx context.Context, who jid.JID) (bool, error) {
 	_, err := r.Accounts.Get(ctx, who)

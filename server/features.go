@@ -6,6 +6,8 @@ import (
 	"godwit/xep/archive"
 	"godwit/xep/blocking"
 	"godwit/xep/carbons"
+	"godwit/xep/clientaccess"
+	"godwit/xep/command"
 	"godwit/xep/deposit"
 	xdisco "godwit/xep/disco"
 	"godwit/xep/entitytime"
@@ -31,8 +33,10 @@ func (s *Server) features() disco.Features {
 	f.Server = append(f.Server, pubsub.ServerFeatures()...)
 	f.Contact = pubsub.Features()
 	f.Account = append(f.Account, f.Contact...)
-	if s.Registration != nil {
-		f.Server = append(f.Server, register.NS)
+	f.Server = append(f.Server, register.NS)
+	f.Account = append(f.Account, clientaccess.NS)
+	if f.Commands = s.Invitations.Commands(); len(f.Commands) > 0 {
+		f.Server = append(f.Server, command.NS)
 	}
 	if s.Upload != nil {
 		features, identity, form := s.Upload.Announced()

@@ -73,7 +73,7 @@ func newWorld(t testing.TB, set func(*server.Config), accounts ...string) *world
 		Log: slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelError})),
 		Store: server.Store{
 			Accounts: w.store.Accounts(), Rosters: w.store.Roster(), Archive: w.store.Archive(), Inbox: w.store.Inbox(),
-			LastSeen: w.store.LastSeen(), Blocklist: w.store.Blocklist(), PubSub: w.store.PubSub(), Secrets: w.store.Secrets(), Uploads: w.store.Uploads(), Commits: w.store,
+			LastSeen: w.store.LastSeen(), Blocklist: w.store.Blocklist(), PubSub: w.store.PubSub(), Secrets: w.store.Secrets(), Grants: w.store.Grants(), Invitations: w.store.Invitations(), Uploads: w.store.Uploads(), Commits: w.store,
 		},
 	}
 	if set != nil {

@@ -37,6 +37,8 @@ func (s *Server) streamConfig(salt []byte, room *disco.Room) stream.ServerConfig
 		Authenticator:    authenticator{s.cfg.Store, s.cfg.Domain},
 		Binder:           binder{s.Accounts, s},
 		Guard:            s.cfg.Guard,
+		Tokens:           s.Devices,
+		Register:         s.Registration,
 		AllowUnencrypted: s.cfg.AllowUnencrypted,
 		AllowPlain:       s.cfg.AllowPlain,
 		DecoySecret:      salt,
@@ -48,9 +50,6 @@ func (s *Server) streamConfig(salt []byte, room *disco.Room) stream.ServerConfig
 			roster.PreApproval{}.Encode(e)
 			room.Caps().Encode(e)
 		},
-	}
-	if s.Registration != nil { // a nil room would not be a nil interface
-		cfg.Register = s.Registration
 	}
 	return cfg
 }
@@ -157,6 +156,9 @@ type binder struct {
 // Bind implements [stream.Binder].
 func (b binder) Bind(ctx context.Context, q stream.BindRequest) (stream.Bound, error) {
 	bound, err := b.Registry.Bind(ctx, q)
+	if err == nil {
+		err = b.holds(ctx, q.Stream)
+	}
 	if err != nil || !q.Bind2 {
 		return bound, err
 	}
@@ -167,6 +169,34 @@ func (b binder) Bind(ctx context.Context, q stream.BindRequest) (stream.Bound, e
 	}
 	bound.Metadata = &m
 	return bound, nil
+}
+
+// Resume implements [stream.Binder].
+func (b binder) Resume(ctx context.Context, s *stream.Stream, previd string) (stream.Resumed, error) {
+	r, err := b.Registry.Resume(ctx, s, previd)
+	if err == nil {
+		err = b.holds(ctx, s)
+	}
+	return r, err
+}
+
+// holds makes sure that a session which was let in by a token has not lost its access meanwhile: whoever takes it away ends the sessions there
+// are, and this one may just not have been there yet.
+func (b binder) holds(ctx context.Context, s *stream.Stream) error {
+	p := s.Peer()
+	if !p.Mechanism.ForTokens() || p.TokenGone {
+		return nil
+	}
+	there, err := b.server.Devices.Holds(ctx, p.Account, p.UserAgent.ID)
+	if err == nil && there {
+		return nil
+	}
+	b.Registry.EndWhere(p.Account, func(i account.Info) bool { return i.Address == p.Remote && i.Agent == p.UserAgent.ID },
+		&stream.Error{Condition: stream.NotAuthorized, Text: "this device was signed out"})
+	if err != nil {
+		return err
+	}
+	return stanza.ErrNotAuthorized()
 }
 
 // housekeeping intervals.
@@ -200,6 +230,17 @@ func (s *Server) tidyFiles() {
 }
 
 func (s *Server) sweep() {
+	for what, purge := range map[string]func(context.Context, int) (int, error){"tokens": s.Devices.Purge, "invitations": s.Invitations.Purge} {
+		for s.life.Err() == nil {
+			n, err := purge(s.life, sweepBatch)
+			if err != nil {
+				s.cfg.Log.Error("what has expired could not be removed", "what", what, "error", err)
+			}
+			if n < sweepBatch {
+				break
+			}
+		}
+	}
 	for s.life.Err() == nil {
 		n, err := s.cfg.Store.Inbox.Expire(s.life, time.Now(), sweepBatch)
 		if err != nil {

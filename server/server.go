@@ -2,12 +2,14 @@ package server
 
 import (
 	"context"
+	"net/netip"
 	"sync"
 	"time"
 
 	"godwit/bus"
 	"godwit/bus/local"
 	"godwit/jid"
+	"godwit/sasl"
 	"godwit/server/account"
 	"godwit/server/archive"
 	"godwit/server/blocking"
@@ -15,10 +17,12 @@ import (
 	"godwit/server/carbons"
 	"godwit/server/deliver"
 	"godwit/server/deposit"
+	"godwit/server/devices"
 	"godwit/server/disco"
 	"godwit/server/handler"
 	"godwit/server/info"
 	"godwit/server/introduce"
+	"godwit/server/invite"
 	"godwit/server/pubsub"
 	"godwit/server/register"
 	"godwit/server/roster"
@@ -37,8 +41,10 @@ type Server struct {
 	Gate     *introduce.Gate
 	// Nodes is what accounts publish about themselves.
 	Nodes *pubsub.Room
-	// Registration is nil where nobody may register.
+	// Registration lets in who may register, and has owners change their password.
 	Registration *register.Room
+	Devices      *devices.Room
+	Invitations  *invite.Room
 	// Upload is nil where nobody may put files on the server.
 	Upload   *upload.Room
 	policy   *archive.Policy
@@ -79,6 +85,9 @@ func New(ctx context.Context, cfg Config) (*Server, error) {
 		Route:     func(st *stanza.Stanza) { s.Pipeline.Route(st) },
 		Notice:    func(st *stanza.Stanza, node string) { s.Pipeline.Notice(st, node) },
 		Watcher:   s,
+		Invited: func(ctx context.Context, owner jid.JID, token string) bool {
+			return s.Invitations.Accept(ctx, owner, token)
+		},
 	})
 	s.software = capabilities.New(cfg.Domain, s.Accounts)
 	s.Nodes = pubsub.New(pubsub.Config{Store: cfg.Store.PubSub, Accounts: s.Accounts, Limits: cfg.Nodes, Now: time.Now, Log: cfg.Log})
@@ -86,8 +95,8 @@ func New(ctx context.Context, cfg Config) (*Server, error) {
 	s.Gate = introduce.NewGate(cfg.Introduce, s.Accounts, cfg.Log)
 	s.policy = archive.NewPolicy(cfg.Store.Archive, s.Accounts, cfg.ArchiveDefault, cfg.Log)
 	s.asker = newAsker(cfg.Domain, s.Accounts)
-	if cfg.Register {
-		s.Registration = register.New(cfg.Domain, cfg.Store.registry(), s, cfg.RegisterRate, time.Now, cfg.Log)
+	if err := s.openAccess(ctx); err != nil {
+		return nil, err
 	}
 	if cfg.Upload != nil {
 		c := *cfg.Upload
@@ -122,9 +131,9 @@ func (s *Server) register(t *handler.Table) (*disco.Room, error) {
 	})
 	services.Register(t, s.cfg.Services)
 	info.Register(t, s.cfg.Program, s.started, s.Accounts)
-	if s.Registration != nil {
-		s.Registration.Register(t)
-	}
+	s.Registration.Register(t)
+	s.Devices.Register(t)
+	s.Invitations.RegisterHandlers(t)
 	if s.Upload != nil {
 		s.Upload.Register(t)
 	}
@@ -206,3 +215,6 @@ func (s *Server) Announced(from *account.Session, c caps.Caps) { s.software.Anno
 
 // Following implements [account.Watcher].
 func (s *Server) Following(from *account.Session, f *account.Follows) { s.Nodes.Following(from, f) }
+
+// Proof implements [register.Sessions].
+func (s *Server) Proof(of *account.Session) (sasl.Mechanism, netip.Addr) { return s.Accounts.Proof(of) }

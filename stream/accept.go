@@ -18,7 +18,6 @@ import (
 	"godwit/xep/channelbinding"
 	"godwit/xep/clientstate"
 	"godwit/xep/fast"
-	"godwit/xep/register"
 	"godwit/xep/sasl1"
 	"godwit/xep/sasl2"
 	"godwit/xep/session"
@@ -41,14 +40,15 @@ type acceptor struct {
 	l   link.Link
 	cfg *ServerConfig
 
-	secure  bool
-	now     who // of the current header
-	bound   who // what may not change after authentication
-	offer   sasl.Offer
-	tokens  []sasl.Mechanism // for tokens (XEP-0484)
-	binding string           // kind of channel binding data asked for last
-	failed  int              // attempts to authenticate
-	sawPlus bool             // the client tried a -PLUS mechanism with a binding type we do not have
+	secure    bool
+	now       who // of the current header
+	bound     who // what may not change after authentication
+	offer     sasl.Offer
+	tokens    []sasl.Mechanism // for tokens (XEP-0484)
+	binding   string           // kind of channel binding data asked for last
+	failed    int              // attempts to authenticate
+	applicant *Applicant       // once it has asked to register
+	sawPlus   bool             // the client tried a -PLUS mechanism with a binding type we do not have
 }
 
 // Accept receives a client on a link on which nothing has been said: headers,
@@ -239,7 +239,7 @@ func (a *acceptor) features() error {
 			a.sasl2Feature().Encode(e)
 		}
 		if a.cfg.Register != nil {
-			register.Feature{}.Encode(e)
+			a.cfg.Register.Features(e)
 		}
 	})
 }

@@ -2,18 +2,21 @@ package stream_test
 
 import (
 	"context"
-	"net/netip"
 	"strings"
 	"testing"
 
 	"godwit/stanza"
 	"godwit/stream"
+	"godwit/xep/register"
+	"godwit/xmlstream"
 )
 
 // registrar answers every request with its payload and remembers whom it was for.
 type registrar struct{ asked []string }
 
-func (r *registrar) Apply(_ context.Context, _ netip.Addr, q *stanza.Stanza) *stanza.Stanza {
+func (r *registrar) Features(e *xmlstream.Encoder) { register.Feature{}.Encode(e) }
+
+func (r *registrar) Apply(_ context.Context, _ *stream.Applicant, q *stanza.Stanza) *stanza.Stanza {
 	r.asked = append(r.asked, q.Type+" "+q.To.String()+q.From.String())
 	if q.Type == stanza.Set {
 		return q.ErrorReply(stanza.ErrConflict())

@@ -160,11 +160,21 @@ func (e *ResumeError) Error() string { return "the session can not be resumed" }
 
 // Registrar makes accounts for clients that have none (XEP-0077 §3.1).
 type Registrar interface {
-	// Apply answers a request with a payload in jabber:iq:register that a client
-	// makes before it is authenticated. q is addressed to the domain it wants to
-	// register with and has no from. The answer is a result or an error. It may
-	// block for a bounded time and must be safe for concurrent use.
-	Apply(ctx context.Context, remote netip.Addr, q *stanza.Stanza) *stanza.Stanza
+	// Features writes what is announced to those who have not authenticated.
+	Features(e *xmlstream.Encoder)
+	// Apply answers a request with a payload in jabber:iq:register, or <preauth/>
+	// of XEP-0445, that a client makes before it is authenticated. q is addressed
+	// to the domain it wants to register with and has no from. The answer is a
+	// result or an error. It may block for a bounded time and must be safe for
+	// concurrent use.
+	Apply(ctx context.Context, who *Applicant, q *stanza.Stanza) *stanza.Stanza
+}
+
+// Applicant is who registers: one for each stream, used by one goroutine at a time.
+type Applicant struct {
+	Remote netip.Addr
+	// Pass is what the Registrar notes about the stream from one request to the next.
+	Pass any
 }
 
 // ServerConfig says how a server receives clients. It is read-only once in use

@@ -35,7 +35,7 @@ func newRoamingWorld(t *testing.T, options ...option) *world {
 	w := &world{t: t, domain: jid.MustParse("localhost"), air: newAir(), log: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level}))}
 	w.air.delay = oneWay
 	s := server.Store{Accounts: st.Accounts(), Rosters: st.Roster(), Archive: st.Archive(), Inbox: st.Inbox(), LastSeen: st.LastSeen(), Blocklist: st.Blocklist(), PubSub: st.PubSub(),
-		Secrets: st.Secrets(), Commits: st}
+		Secrets: st.Secrets(), Grants: st.Grants(), Invitations: st.Invitations(), Commits: st}
 	w.config = server.Config{Domain: w.domain, Store: s, Log: w.log, Program: version.Version{Name: "Godwit", Version: "test"}, AllowUnencrypted: true}
 	for _, o := range options {
 		o(&w.config)

@@ -62,7 +62,7 @@ func newWorld(t *testing.T, options ...option) *world {
 		t.Fatal(err)
 	}
 	st := server.Store{Accounts: db.Accounts(), Rosters: db.Roster(), Archive: db.Archive(), Inbox: db.Inbox(),
-		LastSeen: db.LastSeen(), Blocklist: db.Blocklist(), PubSub: db.PubSub(), Secrets: db.Secrets(), Commits: db}
+		LastSeen: db.LastSeen(), Blocklist: db.Blocklist(), PubSub: db.PubSub(), Secrets: db.Secrets(), Grants: db.Grants(), Invitations: db.Invitations(), Commits: db}
 	cfg := server.Config{Domain: w.domain, Store: st, Log: w.log, Program: version.Version{Name: "Godwit", Version: "test"}, AllowUnencrypted: true}
 	for _, o := range options {
 		o(&cfg)

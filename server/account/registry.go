@@ -68,6 +68,9 @@ type Config struct {
 	Limits  Limits
 	// AckDeadline is how long a client may leave a request for acknowledgement unanswered; 60 seconds.
 	AckDeadline time.Duration
+	// Invited uses an invitation of owner's once, and reports whether it was one that is good (XEP-0379). It may block for a bounded time, as the
+	// store does. May be nil.
+	Invited func(ctx context.Context, owner jid.JID, token string) bool
 	// InboxKeep is how long messages wait for an absent account; 0 is for ever.
 	InboxKeep time.Duration
 }

@@ -143,13 +143,15 @@ type Info struct {
 	Resumable   bool           `json:"resumable"`
 	Unacked     int            `json:"unacked"`
 	LogID       string         `json:"session"`
+	// Agent is the id the client's installation gives itself (XEP-0388 §2.3), which is nobody's business but its owner's.
+	Agent string `json:"-"`
 }
 
 func (s *Session) info() Info {
 	i := Info{
 		JID: s.JID, Address: s.peer.Remote, Transport: string(s.peer.Kind), TLS: s.peer.TLS.Version, Cipher: s.peer.TLS.Cipher,
 		Mechanism: string(s.peer.Mechanism), Binding: s.peer.ChannelBinding, Client: s.peer.UserAgent.Software, Device: s.peer.UserAgent.Device,
-		Since: s.Since, Available: s.available, Priority: s.priority, Hibernating: s.out == nil, Resumable: s.resumeID != "", LogID: s.Log,
+		Since: s.Since, Available: s.available, Priority: s.priority, Hibernating: s.out == nil, Resumable: s.resumeID != "", LogID: s.Log, Agent: s.peer.UserAgent.ID,
 	}
 	if c := s.client.Load(); c != nil && c.Name != "" {
 		i.Client = c.Name
@@ -171,6 +173,32 @@ func (s *Session) info() Info {
 }
 
 const nsClient = "jabber:client"
+
+// SessionsOf lists the sessions of one account, in order of binding. It waits for the account and must not be called by an account's writer.
+func (r *Registry) SessionsOf(owner jid.JID) (all []Info) {
+	r.call(owner, func(a *Account) {
+		for _, s := range a.sessions {
+			all = append(all, s.info())
+		}
+	})
+	return all
+}
+
+// EndWhere closes those sessions of an account that are wanted to end, with a stream error that their clients may read. As SessionsOf.
+func (r *Registry) EndWhere(owner jid.JID, want func(Info) bool, why *stream.Error) {
+	r.call(owner, func(a *Account) {
+		for _, s := range a.sessions { // ending one makes a new list
+			if s.ended || !want(s.info()) {
+				continue
+			}
+			out := s.out
+			a.end(s, why.Error())
+			if out != nil {
+				out.Close(why)
+			}
+		}
+	})
+}
 
 // Sessions lists the sessions of all accounts in memory. It waits for every account in turn.
 func (r *Registry) Sessions() []Info {

@@ -48,6 +48,9 @@ func (a *Account) subscriptionIn(st *stanza.Stanza) {
 		return
 	}
 	contact := st.From.Bare()
+	if a.invited(st) {
+		defer a.answerInvited(stanza.Subscribe, contact)
+	}
 	it := a.copyItem(contact)
 	before := stateOf(&it)
 	o := subscription.Inbound(before, st.Type)

@@ -10,6 +10,7 @@ import (
 	"godwit/server/handler"
 	"godwit/stanza"
 	"godwit/xep/caps"
+	"godwit/xep/command"
 	"godwit/xep/dataform"
 	"godwit/xep/disco"
 )
@@ -25,6 +26,8 @@ type Features struct {
 	// Identities the domain has besides that of a server, and forms that describe it (XEP-0128).
 	Identities []disco.Identity
 	Forms      []dataform.Form
+	// Commands of the domain (XEP-0050 §3.1).
+	Commands []disco.Item
 }
 
 // Contacts tells who may learn about whom; *account.Registry does.
@@ -47,6 +50,7 @@ type Room struct {
 	contacts        Contacts
 	nodes           Nodes
 	caps            caps.Caps
+	commands        []disco.Item
 }
 
 // New returns the room.
@@ -55,7 +59,7 @@ func New(f Features, name string, contacts Contacts, nodes Nodes) (*Room, error)
 		server:   disco.Info{Identities: append([]disco.Identity{{Category: "server", Type: "im", Name: name}}, f.Identities...), Features: f.Server, Forms: f.Forms},
 		account:  disco.Info{Identities: []disco.Identity{{Category: "account", Type: "registered"}, {Category: "pubsub", Type: "pep"}}, Features: f.Account},
 		contact:  append([]string{disco.InfoNS, disco.ItemsNS}, f.Contact...),
-		contacts: contacts, nodes: nodes,
+		contacts: contacts, nodes: nodes, commands: f.Commands,
 	}
 	ver, err := caps.Compute(r.server, caps.SHA1)
 	if err != nil {
@@ -113,6 +117,9 @@ func (room *Room) items(ctx context.Context, r *handler.Request) (handler.Answer
 		if err := room.mayKnow(r); err != nil {
 			return nil, err
 		}
+	}
+	if q.Node == command.NS && r.Target == handler.Server {
+		return disco.Items{Node: q.Node, Items: room.commands}.Encode, nil
 	}
 	if q.Node != "" {
 		return nil, stanza.ErrItemNotFound()

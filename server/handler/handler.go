@@ -58,6 +58,15 @@ func (r *Request) Set() bool { return r.IQ.Type == stanza.Set }
 // Answer writes the payload of a result; nil means an empty result.
 type Answer func(*xmlstream.Encoder)
 
+// Refusal is an error that comes with a payload, such as a form that says what is missing.
+type Refusal struct {
+	Err     *stanza.Error
+	Payload Answer
+}
+
+// Error implements error.
+func (r *Refusal) Error() string { return r.Err.Error() }
+
 // Func answers one request.
 type Func func(ctx context.Context, r *Request) (Answer, error)
 
@@ -117,6 +126,10 @@ func (t *Table) Answer(ctx context.Context, r *Request) (reply *stanza.Stanza) {
 	answer, err := e.f(ctx, r)
 	if err == nil {
 		return r.IQ.Result(answer)
+	}
+	var refusal *Refusal
+	if errors.As(err, &refusal) {
+		return r.IQ.ErrorReply(refusal.Err).WithChildren(refusal.Payload)
 	}
 	var bad *stanza.Error
 	if errors.As(err, &bad) {

@@ -37,10 +37,15 @@ func (a *accounts) Create(_ context.Context, who jid.JID, password string) error
 	return a.failing
 }
 
+func (a *accounts) IsPassword(_ context.Context, _ jid.JID, password string) (bool, error) {
+	return password == "right", nil
+}
 func (a *accounts) SetPassword(context.Context, jid.JID, string) error { return a.failing }
 func (a *accounts) Remove(context.Context, jid.JID) error              { return a.failing }
 
 type sessions struct{}
+
+func (sessions) Proof(*account.Session) (sasl.Mechanism, netip.Addr) { return sasl.ScramSHA256, home }
 
 func (sessions) EndOthers(*account.Session, *stream.Error) {}
 func (sessions) EndAll(jid.JID, *stream.Error)             {}
@@ -67,6 +72,11 @@ func apply(user, password string) string {
 	return "<username>" + user + "</username><password>" + password + "</password>"
 }
 
+// open is a room where everybody may register.
+func open(a register.Accounts, rate stream.Rate, now func() time.Time) *register.Room {
+	return register.New(register.Config{Domain: domain, Accounts: a, Sessions: sessions{}, Open: true, Rate: rate, Now: now, Log: slog.New(slog.DiscardHandler)})
+}
+
 func TestApply(t *testing.T) {
 	for _, tt := range []struct {
 		why   string
@@ -91,8 +101,8 @@ func TestApply(t *testing.T) {
 		{"a removal by a stranger", accounts{}, "<remove/>", "unexpected-request", ""},
 	} {
 		t.Run(tt.why, func(t *testing.T) {
-			room := register.New(domain, &tt.a, sessions{}, register.DefaultRate, time.Now, slog.New(slog.DiscardHandler))
-			reply := room.Apply(t.Context(), home, request(t, tt.inner))
+			room := open(&tt.a, register.DefaultRate, time.Now)
+			reply := room.Apply(t.Context(), &stream.Applicant{Remote: home}, request(t, tt.inner))
 			got := ""
 			if e := reply.Err(); e != nil {
 				got = e.Condition
@@ -114,9 +124,9 @@ func TestApply(t *testing.T) {
 func TestRate(t *testing.T) {
 	now := time.Unix(0, 0)
 	a := &accounts{}
-	room := register.New(domain, a, sessions{}, stream.Rate{Burst: 2, Every: time.Minute}, func() time.Time { return now }, slog.New(slog.DiscardHandler))
+	room := open(a, stream.Rate{Burst: 2, Every: time.Minute}, func() time.Time { return now })
 	from := func(addr, user string) bool {
-		return !room.Apply(t.Context(), netip.MustParseAddr(addr), request(t, apply(user, "p"))).IsError()
+		return !room.Apply(t.Context(), &stream.Applicant{Remote: netip.MustParseAddr(addr)}, request(t, apply(user, "p"))).IsError()
 	}
 	got := []bool{from("2001:db8::1", "a"), from("2001:db8::2", "b"), from("2001:db8::3", "c"), from("192.0.2.1", "d")}
 	if !slices.Equal(got, []bool{true, true, false, true}) || room.Counters.Limited.Load() != 1 {
@@ -127,5 +137,99 @@ func TestRate(t *testing.T) {
 	}
 	if now = now.Add(time.Minute); !from("2001:db8::3", "c") {
 		t.Error("a minute later there is one more")
+	}
+}
+
+// invitations are good by name: "good" for everybody, "carol" for carol only.
+type invitations struct{ created []string }
+
+func (i *invitations) Check(_ context.Context, token string) (bool, error) {
+	return token == "good" || token == "carol", nil
+}
+
+func (i *invitations) Free(_ context.Context, who jid.JID, token string) (bool, error) {
+	return (who.Local() == "carol") == (token == "carol"), nil
+}
+
+func (i *invitations) Create(_ context.Context, token string, who jid.JID, _ string) error {
+	if who.Local() == "late" {
+		return store.ErrNotFound
+	}
+	i.created = append(i.created, token+" "+who.String())
+	return nil
+}
+
+func preauth(t *testing.T, token string) *stanza.Stanza {
+	t.Helper()
+	el, err := xmlstream.ParseElement([]byte("<iq xmlns='jabber:client' type='set' id='1' to='b.example'><preauth xmlns='urn:xmpp:pars:0' token='"+token+"'/></iq>"), xmlstream.DefaultLimits())
+	if err != nil {
+		t.Fatal(err)
+	}
+	st, err := stanza.FromElement(&el)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return st
+}
+
+// Who is invited registers where nobody else may; an invitation belongs to the stream it was shown on, and cannot be guessed for long.
+func TestInvited(t *testing.T) {
+	now := time.Unix(0, 0)
+	i := &invitations{}
+	room := register.New(register.Config{
+		Domain: domain, Accounts: &accounts{}, Sessions: sessions{}, Invitations: i, Rate: stream.Rate{Burst: 2, Every: time.Minute},
+		Now: func() time.Time { return now }, Log: slog.New(slog.DiscardHandler),
+	})
+	condition := func(who *stream.Applicant, q *stanza.Stanza) string {
+		if e := room.Apply(t.Context(), who, q).Err(); e != nil {
+			return e.Condition
+		}
+		return ""
+	}
+	who := &stream.Applicant{Remote: home}
+	for _, c := range []struct {
+		why  string
+		q    *stanza.Stanza
+		want string
+	}{
+		{"without one", request(t, apply("dave", "p")), "not-allowed"},
+		{"one that is none", preauth(t, "bad"), "item-not-found"},
+		{"and then", request(t, apply("dave", "p")), "not-allowed"},
+		{"a good one", preauth(t, "good"), ""},
+		{"a reserved name", request(t, apply("carol", "p")), "conflict"},
+		{"and then", request(t, apply("dave", "p")), ""},
+		{"too many accounts", request(t, apply("erin", "p")), "resource-constraint"},
+		{"one that is none takes the good one away", preauth(t, "bad"), "item-not-found"},
+		{"and then", request(t, apply("erin", "p")), "not-allowed"},
+	} {
+		if got := condition(who, c.q); got != c.want {
+			t.Errorf("%s: %q, want %q", c.why, got, c.want)
+		}
+	}
+	other := &stream.Applicant{Remote: netip.MustParseAddr("198.51.100.1")}
+	condition(other, preauth(t, "carol"))
+	if got := condition(other, request(t, apply("frank", "p"))); got != "conflict" {
+		t.Errorf("another name than the reserved one: %q", got)
+	}
+	if got := condition(other, request(t, apply("carol", "p"))); got != "" {
+		t.Errorf("the reserved one: %q", got)
+	}
+	if got := strings.Join(i.created, ","); got != "good dave@b.example,carol carol@b.example" || room.Counters.Invited.Load() != 2 {
+		t.Error(got)
+	}
+	third := &stream.Applicant{Remote: netip.MustParseAddr("198.51.101.1")}
+	condition(third, preauth(t, "good"))
+	if got := condition(third, request(t, apply("late", "p"))); got != "item-not-found" || third.Pass != nil {
+		t.Errorf("used up meanwhile: %q, %v", got, third.Pass)
+	}
+	guesser := netip.MustParseAddr("203.0.113.1")
+	tries := 0
+	for condition(&stream.Applicant{Remote: guesser}, preauth(t, "guess")) == "item-not-found" { // a new connection each time
+		if tries++; tries > 100 {
+			t.Fatal("invitations can be guessed without end")
+		}
+	}
+	if got := condition(&stream.Applicant{Remote: guesser}, preauth(t, "good")); tries != 8 || got != "resource-constraint" {
+		t.Errorf("%d guesses, then %q", tries, got)
 	}
 }

@@ -1,6 +1,7 @@
 package register
 
 import (
+	"godwit/xep/dataform"
 	"godwit/xep/internal/wire"
 	"godwit/xmlstream"
 )
@@ -30,6 +31,10 @@ type Query struct {
 	Instructions string
 	Username     Field
 	Password     Field
+	// Change is a change of password with what else is asked for (§3.3); the other fields do not count then.
+	Change *Change
+	// AskOld writes the form that asks for it. It is not read.
+	AskOld bool
 	// Remove the account (§3.2). Nothing else may stand beside it.
 	Remove bool
 }
@@ -43,10 +48,16 @@ func Parse(n xmlstream.Node) (Query, error) {
 	elements := 0
 	for c := range n.Elements() {
 		elements++
+		var err error
+		if c.Name == (xmlstream.Name{Space: dataform.NS, Local: "x"}) && q.Change == nil {
+			q.Change, err = parseChange(c)
+		}
+		if err != nil {
+			return Query{}, err
+		}
 		if c.Name.Space != NS {
 			continue
 		}
-		var err error
 		switch c.Name.Local {
 		case "registered":
 			q.Registered = true
@@ -67,6 +78,44 @@ func Parse(n xmlstream.Node) (Query, error) {
 		return Query{}, wire.Bad("remove must stand alone")
 	}
 	return q, nil
+}
+
+// ChangeForm is the FORM_TYPE of the form to change a password (§14.3).
+const ChangeForm = "jabber:iq:register:changepassword"
+
+// Change is that form, filled in.
+type Change struct{ Username, OldPassword, Password string }
+
+// parseChange reads a form; one of another kind is none.
+func parseChange(n xmlstream.Node) (*Change, error) {
+	f, err := dataform.Parse(n)
+	if err != nil {
+		return nil, err
+	}
+	if f.Type != dataform.TypeSubmit || f.FormType() != ChangeForm {
+		return nil, nil
+	}
+	c := &Change{Username: f.Value("username"), OldPassword: f.Value("old_password"), Password: f.Value("password")}
+	if len(c.Username) > MaxValue || len(c.OldPassword) > MaxValue || len(c.Password) > MaxValue {
+		return nil, wire.NotAcceptable("a field is longer than %d bytes", MaxValue)
+	}
+	return c, nil
+}
+
+func (c Change) form() dataform.Form {
+	return dataform.New(dataform.TypeSubmit, ChangeForm,
+		dataform.Field{Var: "username", Values: []string{c.Username}},
+		dataform.Field{Var: "old_password", Values: []string{c.OldPassword}},
+		dataform.Field{Var: "password", Values: []string{c.Password}})
+}
+
+func askOld() dataform.Form {
+	f := dataform.New(dataform.TypeForm, ChangeForm,
+		dataform.Field{Var: "username", Type: dataform.TextSingle, Label: "User name", Required: true},
+		dataform.Field{Var: "old_password", Type: dataform.TextPrivate, Label: "Password until now", Required: true},
+		dataform.Field{Var: "password", Type: dataform.TextPrivate, Label: "New password", Required: true})
+	f.Title = "Password change"
+	return f
 }
 
 func (f *Field) read(n xmlstream.Node) error {
@@ -91,6 +140,12 @@ func (q Query) Encode(e *xmlstream.Encoder) {
 	q.Password.write(e, "password")
 	if q.Remove {
 		wire.Empty(e, NS, "remove")
+	}
+	if q.Change != nil {
+		q.Change.form().Encode(e)
+	}
+	if q.AskOld {
+		askOld().Encode(e)
 	}
 	e.End()
 }

@@ -29,6 +29,12 @@ func TestQuery(t *testing.T) {
 		row{Why: "a removal", XML: `<query` + ns + `><remove/></query>`, Want: register.Query{Remove: true}},
 		row{Why: "a removal with something else (table of §3.2)", XML: `<query` + ns + `><remove/><username>bill</username></query>`, Err: "bad-request"},
 		row{Why: "… even of another namespace", XML: `<query` + ns + `><remove/><x xmlns='jabber:x:data'/></query>`, Err: "bad-request"},
+		row{Why: "a change with the old password", XML: `<query` + ns + `><x xmlns='jabber:x:data' type='submit'><field var='FORM_TYPE' type='hidden'><value>jabber:iq:register:changepassword</value></field>` +
+			`<field var='username'><value>bill</value></field><field var='old_password'><value>theglobe</value></field><field var='password'><value>groundlings</value></field></x></query>`,
+			Want: register.Query{Change: &register.Change{Username: "bill", OldPassword: "theglobe", Password: "groundlings"}}},
+		row{Why: "a form of another kind is none", XML: `<query` + ns + `><x xmlns='jabber:x:data' type='submit'><field type='hidden' var='FORM_TYPE'><value>urn:example</value></field></x></query>`,
+			Out: `<query` + ns + `/>`},
+		row{Why: "a form that is none", XML: `<query` + ns + `><x xmlns='jabber:x:data'/></query>`, Err: "bad-request"},
 		row{Why: "two passwords", XML: `<query` + ns + `><password>a</password><password>b</password></query>`, Err: "bad-request"},
 		row{Why: "a password without end", XML: `<query` + ns + `><password>` + long + `</password></query>`, Err: "not-acceptable"},
 		row{Why: "another query", XML: `<query xmlns='jabber:iq:last'/>`, Err: "bad-request"},
