@@ -139,8 +139,8 @@ func openPage(t *testing.T) *page {
 	return p
 }
 
-// startBrowser runs the browser, which is told what to do by pipes (the protocol of its developer tools).
-func startBrowser(t *testing.T, address string) {
+// startBrowser runs the browser, which is told what to do by pipes (the protocol of its developer tools). More are further flags.
+func startBrowser(t *testing.T, address string, more ...string) {
 	t.Helper()
 	toBrowser, ours, err := os.Pipe()
 	if err != nil {
@@ -151,10 +151,10 @@ func startBrowser(t *testing.T, address string) {
 		t.Fatal(err)
 	}
 	var log bytes.Buffer
-	cmd := exec.Command(os.Getenv(browserVariable), "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
+	cmd := exec.Command(os.Getenv(browserVariable), append(more, "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
 		"--remote-debugging-pipe", "--user-data-dir="+t.TempDir(),
 		// Without these two (see the permission below) a page finds no address where there is only loopback.
-		"--allow-loopback-in-peer-connection", "about:blank")
+		"--allow-loopback-in-peer-connection", "about:blank")...)
 	cmd.ExtraFiles = []*os.File{toBrowser, fromBrowser}
 	cmd.Stderr = &log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
