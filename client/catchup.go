@@ -227,6 +227,7 @@ func (k *core) retryCatchUp() {
 	k.beginPresence()
 	k.releaseHeld()
 	c.phase = catchSettle
+	k.readWaiting()
 	d := pause(c.tries, 10*time.Second, 10*time.Minute, jitter())
 	c.tries++
 	k.after(&c.retry, d, k.readArchive)
@@ -238,6 +239,7 @@ func (k *core) caughtUp() {
 	c.phase = catchSettle
 	k.beginPresence()
 	k.releaseHeld()
+	k.readWaiting()
 	if k.features.archive {
 		k.after(&c.retry, catchSettling, k.readArchive)
 	}

@@ -136,36 +136,74 @@ type olderPage struct {
 	waiting []func(error)
 }
 
-// older are the pages that are being read, by chat.
-type older map[jid.JID]*olderPage
+// older is what is being read backwards of the archive, or is to be. It belongs to the owner
+// goroutine.
+type older struct {
+	reading map[jid.JID]*olderPage // by chat
+	waiting []*olderWaiter         // for the end of the catching up
+}
+
+// olderWaiter waits until what was missed is read: it is news, and must not be taken for
+// what was there before.
+type olderWaiter struct {
+	chat    jid.JID
+	done    func(error) // nil once it was called
+	expires alarm
+}
+
+func (k *core) waitCaughtUp(chat jid.JID, done func(error)) {
+	if len(k.older.waiting) >= maxOlderWait {
+		done(fmt.Errorf("%w: too much of the archive is to be read", cache.ErrBusy))
+		return
+	}
+	w := &olderWaiter{chat: chat, done: done}
+	k.older.waiting = append(k.older.waiting, w)
+	k.after(&w.expires, k.cfg.Times.Request, func() { w.done, done = nil, w.done; done(ErrTimeout) })
+}
+
+// readWaiting goes on with what waited.
+func (k *core) readWaiting() {
+	waiting := k.older.waiting
+	k.older.waiting = nil
+	for _, w := range waiting {
+		if w.done != nil {
+			k.timers.stop(&w.expires)
+			k.readOlder(w.chat, w.done)
+		}
+	}
+}
 
 // Bounds.
 const (
-	olderSize   = 100
-	maxOlderNow = 8 // pages at a time
+	olderSize    = 100
+	maxOlderNow  = 8   // pages at a time
+	maxOlderWait = 256 // questions while what was missed is read
 )
 
 func (k *core) readOlder(chat jid.JID, done func(error)) {
-	if p := k.older[chat]; p != nil {
+	if p := k.older.reading[chat]; p != nil {
 		p.waiting = append(p.waiting, done)
 		return
 	}
 	switch {
+	case k.online() && k.features.known && k.catch.phase < catchSettle:
+		k.waitCaughtUp(chat, done)
+		return
 	case !k.online() || !k.features.known:
 		done(ErrOffline)
 		return
 	case !k.features.archive:
 		k.keepSetting(chat, settingBegun, "yes", done)
 		return
-	case len(k.older) >= maxOlderNow:
+	case len(k.older.reading) >= maxOlderNow:
 		done(fmt.Errorf("%w: too much of the archive is being read", cache.ErrBusy))
 		return
 	}
 	p := &olderPage{chat: chat, waiting: []func(error){done}, batch: cache.Batch{Backfill: true}}
-	if k.older == nil {
-		k.older = older{}
+	if k.older.reading == nil {
+		k.older.reading = map[jid.JID]*olderPage{}
 	}
-	k.older[chat] = p
+	k.older.reading[chat] = p
 	k.askOlder(p)
 }
 
@@ -181,6 +219,8 @@ func (k *core) askOlder(p *olderPage) {
 		return
 	case p.before != "":
 		q.Page.Before = p.before
+	case len(first) == 0 && k.catch.position != "" && !p.byTime: // what is behind is news, and comes by itself
+		q.BeforeID = k.catch.position
 	case len(first) == 0:
 	case first[0].StanzaID != "" && first[0].Archive == k.self && !p.byTime:
 		q.Page.Before = first[0].StanzaID
@@ -193,8 +233,9 @@ func (k *core) askOlder(p *olderPage) {
 			n, _ := s.Child(archive.NS, "fin")
 			fin, err = archive.ParseFin(n)
 		}
-		if q.Page.Before != "" && refused(err, "item-not-found") { // the archive has let it go
-			p.byTime = true
+		var no *stanza.Error
+		if (q.Page.Before != "" || q.BeforeID != "") && !p.byTime && errors.As(err, &no) { // the archive has let it go, or does not know such questions
+			p.byTime, p.before = true, ""
 			k.askOlder(p)
 			return
 		}
@@ -226,7 +267,7 @@ func (k *core) askOlder(p *olderPage) {
 
 // olderRead ends the reading of a page.
 func (k *core) olderRead(p *olderPage, err error) {
-	delete(k.older, p.chat)
+	delete(k.older.reading, p.chat)
 	for _, done := range p.waiting {
 		done(err)
 	}
@@ -235,7 +276,7 @@ func (k *core) olderRead(p *olderPage, err error) {
 // olderResult takes one message of a page that is read backwards, if it is one. It was
 // checked that the own archive sends it.
 func (k *core) olderResult(res *archive.Result) bool {
-	for _, p := range k.older {
+	for _, p := range k.older.reading {
 		if p.query != res.QueryID {
 			continue
 		}
