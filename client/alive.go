@@ -20,13 +20,18 @@ import (
 // still silent, the session goes on over it (XEP-0198 §5).
 
 // beside is an attempt to connect beside a silent stream.
-type beside struct{ cancel context.CancelFunc }
+type beside struct {
+	cancel context.CancelFunc
+	began  time.Time
+}
 
 // Bounds of the patience with a server that is asked because something is wrong.
 const (
 	urgentLeast = 300 * time.Millisecond
 	urgentMost  = time.Second
 	besidePause = time.Second // between two attempts beside a silent stream
+	promptMost  = 8 * time.Second
+	movedFor    = time.Minute // a move to another connection is remembered
 )
 
 var errSilent = errors.New("the server does not answer")
@@ -44,12 +49,15 @@ func (k *core) urgent() time.Duration {
 // connection is tried: four round trips, so that a slow server is not asked to bear more
 // connections, and enough for a packet that had to be sent again. Nothing but that
 // acknowledgement tells of a dead path while everything goes by the server. Without a
-// measured round trip it is silent.
-func prompt(rtt, silent time.Duration) time.Duration {
-	if rtt == 0 {
-		return silent
+// measured round trip it is silent. Moved is how often that has led to another
+// connection of late without the server being any quicker there: each time doubles the patience, so that a
+// server which is merely overloaded is not kept busy by clients that sign in again.
+func prompt(rtt, silent time.Duration, moved int) time.Duration {
+	d := silent
+	if rtt > 0 {
+		d = min(max(4*rtt, urgentMost), silent)
 	}
-	return min(max(4*rtt, urgentMost), silent)
+	return min(d<<min(moved, 8), max(silent, promptMost))
 }
 
 // proveServer asks for a sign of life, unless one is owed already, and lets it take
@@ -84,6 +92,9 @@ func (k *core) serverAnswered(at time.Time) {
 		return
 	}
 	sample := max(0, at.Sub(c.asked))
+	if sample <= urgentMost/2 {
+		c.moved = 0 // the server is not slow: it was the path
+	}
 	if c.rtt == 0 {
 		c.rtt = sample
 	} else {
@@ -134,8 +145,8 @@ func (k *core) checkServer() {
 
 // dialBeside connects beside the silent stream.
 func (k *core) dialBeside() {
-	ctx, cancel := context.WithTimeout(k.ctx, k.cfg.Times.Dial)
-	b, domain := &beside{cancel}, k.self.Domain()
+	ctx, cancel := context.WithTimeout(k.ctx, dialTime(k.conn.tries, k.cfg.Times.Dial))
+	b, domain := &beside{cancel, time.Now()}, k.self.Domain()
 	k.conn.beside = b
 	k.log.Info("the server is silent; connecting beside", "account", k.self.String())
 	k.async(func() {
@@ -171,8 +182,18 @@ func (k *core) besideDialed(b *beside, l link.Link, err error) {
 		k.checkServer()
 	default:
 		k.lose(errSilent)
+		c.moved, c.movedAt = c.moves(time.Now())+1, time.Now()
 		k.signIn(l)
 	}
+}
+
+// moves is how often the session went on over another connection of late because the
+// server was silent.
+func (c *connection) moves(now time.Time) int {
+	if now.Sub(c.movedAt) >= movedFor {
+		return 0
+	}
+	return c.moved
 }
 
 // giveUpBeside ends an attempt beside a stream that needs none.
@@ -187,7 +208,10 @@ func (k *core) giveUpBeside() {
 // direct links. What failed before says nothing about what comes now.
 func (k *core) networkChanged() {
 	c, now := &k.conn, time.Now()
-	c.tries, c.besideAt = 0, time.Time{}
+	c.tries, c.moved, c.besideAt = 0, 0, time.Time{}
+	if c.beside != nil && now.Sub(c.beside.began) >= urgentMost { // over a network that may be gone
+		k.giveUpBeside()
+	}
 	switch {
 	case c.stream != nil && k.addressGone():
 		k.lose(errors.New("the network of this connection is gone"))
@@ -195,6 +219,7 @@ func (k *core) networkChanged() {
 		k.connect()
 	case c.stream != nil:
 		k.proveServer(k.urgent())
+		k.checkServer()
 	case c.dialing && now.Sub(c.began) >= urgentMost: // over a network that may be gone
 		c.cancel()
 		c.dialing = false

@@ -71,3 +71,20 @@ func later(a, b time.Time) time.Time {
 	}
 	return b
 }
+
+// dialTime is how long attempt number tries (from 0 on) to connect and sign in may take: little
+// at first, because a connection that falls silent in the middle of it tells nothing, and
+// half more each time, for networks that are slow.
+func dialTime(tries int, most time.Duration) time.Duration {
+	d := dialLeast
+	for range min(tries, 100) {
+		if d >= most {
+			break
+		}
+		d += d / 2
+	}
+	return min(d, most)
+}
+
+// dialLeast is enough for about twenty round trips by satellite.
+const dialLeast = 10 * time.Second

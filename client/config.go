@@ -115,7 +115,7 @@ type Limits struct {
 
 // Times govern the client. Zero fields take the default.
 type Times struct {
-	Dial         time.Duration // to reach the server and sign in; 30 s
+	Dial         time.Duration // to reach the server and sign in, at most; the first attempts have 10, 15 and 22 s; 30 s
 	Request      time.Duration // to wait for an answer; 30 s
 	Backoff      time.Duration // before the second attempt to reconnect, half more each time; the first is made at once; 500 ms
 	BackoffMax   time.Duration // longest pause; 2 min

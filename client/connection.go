@@ -35,6 +35,8 @@ type connection struct {
 	silence  time.Duration // how long that may take before a second connection is tried
 	besideAt time.Time     // no second connection before
 	rtt      time.Duration // of signs of life, smoothed
+	moved    int           // how often a silent server made the session move to another connection,
+	movedAt  time.Time     // and when it did last; see moves
 	wantAck  bool          // ask for an acknowledgement at the end of this turn
 }
 
@@ -62,7 +64,7 @@ func (k *core) signIn(over link.Link) {
 	c.epoch++
 	c.dialing, c.began = true, time.Now()
 	epoch, cfg := c.epoch, k.streamConfig()
-	ctx, cancel := context.WithTimeout(k.ctx, k.cfg.Times.Dial)
+	ctx, cancel := context.WithTimeout(k.ctx, dialTime(c.tries, k.cfg.Times.Dial))
 	c.cancel = cancel
 	domain := k.self.Domain()
 	k.async(func() {
@@ -291,7 +293,7 @@ func (k *core) askForAck() {
 	}
 	c.wantAck = false
 	if c.stream.RequestAck() && c.asked.IsZero() {
-		k.asked(prompt(c.rtt, k.cfg.Times.Silent))
+		k.asked(prompt(c.rtt, k.cfg.Times.Silent, c.moves(time.Now())))
 	}
 }
 

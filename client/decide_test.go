@@ -62,15 +62,46 @@ func TestReconnectPause(t *testing.T) {
 }
 
 func TestPrompt(t *testing.T) {
-	for _, tt := range []struct{ rtt, want time.Duration }{
-		{0, 3 * time.Second}, // not measured
-		{40 * time.Millisecond, time.Second},
-		{400 * time.Millisecond, 1600 * time.Millisecond},
-		{time.Second, 3 * time.Second},
+	for _, tt := range []struct {
+		rtt   time.Duration
+		moved int
+		want  time.Duration
+	}{
+		{0, 0, 3 * time.Second}, // not measured
+		{40 * time.Millisecond, 0, time.Second},
+		{400 * time.Millisecond, 0, 1600 * time.Millisecond},
+		{time.Second, 0, 3 * time.Second},
+		{40 * time.Millisecond, 1, 2 * time.Second}, // it was in vain: perhaps the server is slow
+		{40 * time.Millisecond, 2, 4 * time.Second},
+		{40 * time.Millisecond, 3, 8 * time.Second},
+		{40 * time.Millisecond, 1 << 20, 8 * time.Second},
+		{0, 1, 6 * time.Second},
 	} {
-		if got := prompt(tt.rtt, 3*time.Second); got != tt.want {
-			t.Errorf("round trip %v: %v, want %v", tt.rtt, got, tt.want)
+		if got := prompt(tt.rtt, 3*time.Second, tt.moved); got != tt.want {
+			t.Errorf("round trip %v, moved %d times: %v, want %v", tt.rtt, tt.moved, got, tt.want)
 		}
+	}
+}
+
+func TestMovesAreForgotten(t *testing.T) {
+	now := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+	c := connection{moved: 2, movedAt: now}
+	if got := c.moves(now.Add(movedFor - 1)); got != 2 {
+		t.Errorf("before a minute is over: %d", got)
+	}
+	if got := c.moves(now.Add(movedFor)); got != 0 {
+		t.Errorf("after a minute: %d", got)
+	}
+}
+
+func TestDialTime(t *testing.T) {
+	for tries, want := range []time.Duration{10 * time.Second, 15 * time.Second, 22500 * time.Millisecond, 30 * time.Second, 30 * time.Second} {
+		if got := dialTime(tries, 30*time.Second); got != want {
+			t.Errorf("attempt %d: %v, want %v", tries, got, want)
+		}
+	}
+	if got := dialTime(0, time.Second); got != time.Second {
+		t.Errorf("a short limit: %v", got)
 	}
 }
 
