@@ -9,10 +9,13 @@ import (
 	"godwit/xep/caps"
 	"godwit/xep/correction"
 	"godwit/xep/disco"
+	"godwit/xep/displayed"
 	"godwit/xep/entitytime"
 	"godwit/xep/jingle"
 	"godwit/xep/last"
+	"godwit/xep/markers"
 	"godwit/xep/ping"
+	"godwit/xep/pubsub"
 	"godwit/xep/reach"
 	"godwit/xep/reply"
 	"godwit/xep/retraction"
@@ -110,7 +113,8 @@ func (k *core) ownInfo() disco.Info {
 	sw := &k.cfg.Software
 	info := disco.Info{
 		Identities: []disco.Identity{{Category: "client", Type: sw.Kind, Name: sw.Name + " " + sw.Version}},
-		Features:   []string{disco.InfoNS, caps.NS, ping.NS, version.NS, entitytime.NS, nsReceipts, nsChatStates, nsStanzaIDs, correction.NS, retraction.NS, reply.NS},
+		Features: []string{disco.InfoNS, caps.NS, ping.NS, version.NS, entitytime.NS, nsReceipts, nsChatStates, nsStanzaIDs, correction.NS, retraction.NS, reply.NS,
+			markers.NS, displayed.NS + pubsub.Notify},
 	}
 	if !k.cfg.NoLastActivity {
 		info.Features = append(info.Features, last.NS)

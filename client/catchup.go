@@ -240,6 +240,7 @@ func (k *core) caughtUp() {
 	k.beginPresence()
 	k.releaseHeld()
 	k.readWaiting()
+	k.askReadings("", maxReadPages)
 	if k.features.archive {
 		k.after(&c.retry, catchSettling, k.readArchive)
 	}

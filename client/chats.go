@@ -176,6 +176,9 @@ func (k *core) markPlace(m *cache.Message, by Reader, done func(error)) {
 		if err == nil && !r.Read[0].IsZero() {
 			k.emit(ReadChanged{Chat: chat, ID: id, By: by, Time: time.Now()})
 			k.chatChanged(chat)
+			if by == ReadHere {
+				k.readHere(chat, reading.Upto)
+			}
 		}
 		done(err)
 	})

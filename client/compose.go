@@ -12,6 +12,7 @@ import (
 	"godwit/jid"
 	"godwit/stanza"
 	"godwit/xep/chatstates"
+	"godwit/xep/markers"
 	"godwit/xep/receipts"
 	"godwit/xep/stanzaid"
 	"godwit/xmlstream"
@@ -72,6 +73,9 @@ func render(to jid.JID, id string, c *content) []byte {
 		c.encode(e)
 		chatstates.Active.Encode(e)
 		receipts.Request{}.Encode(e)
+		if c.kind == cache.KindText {
+			markers.Markable{}.Encode(e)
+		}
 		stanzaid.Origin{ID: id}.Encode(e)
 	})
 	return st.Append(nil, "")

@@ -37,6 +37,7 @@ type core struct {
 	roster    contactList
 	people    presences
 	blocks    blocks
+	readings  readings
 	caps      capabilities
 	catch     catchUp
 	inbox     inbox
@@ -74,6 +75,7 @@ func newCore(cfg Config, box *mailbox, events *eventQueue) *core {
 	k.caps.init(cfg.Limits.Caps)
 	k.outgoing.init()
 	k.links.init()
+	k.readings.init()
 	k.choices.init(cfg)
 	k.permissions.init()
 	k.typing.init()

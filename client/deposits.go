@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"godwit/client/cache"
@@ -88,15 +89,32 @@ func keysOf(batch []cache.Deposit) []cache.Key {
 	return keys
 }
 
-// done takes messages out of the queue and goes on with the rest.
-func (d *depositor) done(k *core, keys []cache.Key) {
+// depositedAs is what a message is known by in the archive, to be added to what the history has of it.
+func (k *core) depositedAs(c *cache.Deposit, id string) (cache.Message, bool) {
+	st, err := parseStanza(c.Stanza)
+	if err != nil || id == "" || len(id) > maxEntry {
+		return cache.Message{}, false
+	}
+	r := describeMessage(st, k.trust(), archived)
+	r.origin, r.entry, r.time = c.OriginID, id, c.Time
+	return r.record(k.self), true
+}
+
+// maxEntry bounds ids of archives, in bytes.
+const maxEntry = 256
+
+// done takes messages out of the queue, notes by what ids the archive has them, and goes on with the rest.
+func (d *depositor) done(k *core, keys []cache.Key, known ...cache.Message) {
 	d.asked = true // until they are out, they would be read again
-	k.commit(cache.Batch{Deposited: keys}, func(_ cache.Result, err error) {
+	k.commit(cache.Batch{Deposited: keys, Add: known, Backfill: true}, func(_ cache.Result, err error) {
 		d.asked = false
 		if err != nil {
 			k.emit(Problem{Err: err})
 			d.later(k)
 			return
+		}
+		for i := range known {
+			k.readLate(known[i].Chat)
 		}
 		k.after(&d.due, 0, func() { d.flush(k) })
 	})
@@ -144,6 +162,7 @@ func (d *depositor) answered(k *core, batch []cache.Deposit, s *stanza.Stanza) {
 		return
 	}
 	var keys []cache.Key
+	var known []cache.Message
 	for _, r := range res.Receipts {
 		if r.Error != nil && r.Error.Type == stanza.Wait {
 			continue
@@ -151,14 +170,20 @@ func (d *depositor) answered(k *core, batch []cache.Deposit, s *stanza.Stanza) {
 		if r.Error != nil {
 			k.log.Info("the server keeps no copy of a direct message", "id", r.OriginID, "error", r.Error)
 		}
-		keys = append(keys, cache.Key{Sender: r.Sender, OriginID: r.OriginID})
+		key := cache.Key{Sender: r.Sender, OriginID: r.OriginID}
+		keys = append(keys, key)
+		if i := slices.IndexFunc(batch, func(c cache.Deposit) bool { return c.Sender == key.Sender && c.OriginID == key.OriginID }); i >= 0 && r.Error == nil {
+			if m, ok := k.depositedAs(&batch[i], r.ID); ok {
+				known = append(known, m)
+			}
+		}
 	}
 	if len(keys) == 0 {
 		d.later(k)
 		return
 	}
 	d.tries = 0
-	d.done(k, keys)
+	d.done(k, keys, known...)
 }
 
 // later tries again after a pause.

@@ -10,6 +10,7 @@ import (
 	"godwit/stanza"
 	"godwit/xep/archive"
 	"godwit/xep/carbons"
+	"godwit/xep/pubsub"
 	"godwit/xep/retraction"
 )
 
@@ -45,6 +46,11 @@ func (k *core) trust() *trust {
 func (k *core) handleMessage(s *stanza.Stanza, t *ticket) {
 	if n, ok := s.Child(archive.NS, "result"); ok {
 		k.archiveResult(s.From, n, t)
+		return
+	}
+	if s.Has(pubsub.EventNS, "event") && s.Body() == "" {
+		k.handleNotice(s)
+		t.done()
 		return
 	}
 	if k.catch.holding() && ordered(s) {
@@ -139,6 +145,7 @@ func (k *core) noteArrival(s *stanza.Stanza) {
 // take deals with one message, however it came.
 func (k *core) take(r received, t *ticket) {
 	k.takeReceipt(&r)
+	k.takeMarker(&r)
 	k.takeChatState(&r)
 	if !r.showable() {
 		t.done()
@@ -177,6 +184,8 @@ func (k *core) keep(r received, t *ticket) {
 		}
 		if res.Added[0].New {
 			k.told(&r, &b.Add[0], &res.Added[0])
+		} else if r.entry != "" {
+			k.readLate(r.chat)
 		}
 		t.done()
 		k.confirm(&r)
@@ -187,6 +196,9 @@ func (k *core) keep(r received, t *ticket) {
 func (k *core) told(r *received, m *cache.Message, added *cache.Added) {
 	k.chatChanged(r.chat)
 	if m.Kind == cache.KindText {
+		read := *m
+		read.ID = added.ID
+		k.readBefore(&read)
 		if added.Changed != nil { // by what came before it
 			m = added.Changed
 		}

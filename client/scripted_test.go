@@ -39,6 +39,7 @@ var (
 type scripted struct {
 	t        *testing.T
 	features []string // of the account
+	identity string   // of the account, as an element
 	roster   string   // items
 	archive  []string // <message>s, ids 1, 2 …
 	noResume bool
@@ -182,7 +183,7 @@ func (s *scripted) answer(st *stream.Stream, q *stanza.Stanza) {
 		for _, f := range s.features {
 			reply += "<feature var='" + f + "'/>"
 		}
-		reply = "<query xmlns='http://jabber.org/protocol/disco#info'>" + reply + "</query>"
+		reply = "<query xmlns='http://jabber.org/protocol/disco#info'>" + s.identity + reply + "</query>"
 	case "jabber:iq:roster":
 		if q.Type == stanza.Get {
 			reply = "<query xmlns='jabber:iq:roster'>" + s.roster + "</query>"

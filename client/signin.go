@@ -9,6 +9,7 @@ import (
 	"godwit/xep/carbons"
 	"godwit/xep/deposit"
 	"godwit/xep/disco"
+	"godwit/xep/pubsub"
 	"godwit/xep/stanzaid"
 )
 
@@ -18,6 +19,7 @@ type features struct {
 	archive   bool // XEP-0313
 	stanzaIDs bool // the server gives stanza-ids and strips forged ones (XEP-0359 §5)
 	deposit   bool
+	pep       bool // publishing with options (XEP-0163)
 	carbons   bool // copies are on
 	versions  bool // of the roster
 	approval  bool // RFC 6121 §3.4
@@ -42,6 +44,7 @@ func (k *core) signedIn(s *stream.ClientSession) {
 			k.sendOwnPresence()
 		}
 		k.deposits.wake(k)
+		k.tellReadings()
 		k.introduceAll()
 		return
 	}
@@ -57,6 +60,7 @@ func (k *core) freshSession(s *stream.ClientSession) {
 	k.deposits.forget()
 	k.people.doubt()
 	k.forgetIntroductions()
+	k.readings.busy, k.readings.conf = false, false
 	k.features = features{
 		carbons:  s.Carbons,
 		versions: hasFeature(s, "urn:xmpp:features:rosterver", "ver"),
@@ -93,12 +97,14 @@ func (k *core) accountKnown(s *stanza.Stanza, err error) {
 			k.features.archive = info.Has(archive.NS)
 			k.features.stanzaIDs = k.features.archive || info.Has(stanzaid.NS) // XEP-0313 §5.1 asks for them
 			k.features.deposit = info.Has(deposit.NS)
+			k.features.pep = info.Is("pubsub", "pep") && info.Has(pubsub.NS+"#publish-options")
 		}
 	} else {
 		k.log.Info("the server does not tell what the account can do", "error", err)
 	}
 	k.deposits.wake(k)
 	k.startCatchUp()
+	k.tellReadings()
 }
 
 // relaysKnown notes whether there is a relay. Without one, a user who shares

@@ -16,6 +16,7 @@ import (
 	"godwit/xep/delay"
 	"godwit/xep/deposit"
 	"godwit/xep/disco"
+	"godwit/xep/displayed"
 	"godwit/xep/entitytime"
 	"godwit/xep/extdisco"
 	"godwit/xep/filesharing"
@@ -70,6 +71,7 @@ var parsers = map[string]codectest.Parser{
 	"deposit.Result":    codectest.Of(deposit.ParseResult),
 	"disco.Info":        codectest.Of(disco.ParseInfo),
 	"disco.Items":       codectest.Of(disco.ParseItems),
+	"displayed":         codectest.Of(displayed.Parse),
 	"entitytime":        codectest.Of(entitytime.Parse),
 	"extdisco.Services": codectest.Of(extdisco.ParseServices),
 	"extdisco.Creds":    codectest.Of(extdisco.ParseCredentials),
@@ -171,6 +173,7 @@ var seeds = []string{
 	`<query xmlns='jabber:iq:last' seconds='903'>Heading home</query>`,
 	`<markable xmlns='urn:xmpp:chat-markers:0'/>`,
 	`<displayed xmlns='urn:xmpp:chat-markers:0' id='m1'/>`,
+	`<displayed xmlns='urn:xmpp:mds:displayed:0'><stanza-id xmlns='urn:xmpp:sid:0' by='alice@a.example' id='28'/></displayed>`,
 	`<ping xmlns='urn:xmpp:ping'/>`,
 	`<pubsub xmlns='http://jabber.org/protocol/pubsub'><publish node='n'><item id='i'><x xmlns='urn:example'>v</x></item></publish><publish-options>` + form + `</publish-options></pubsub>`,
 	`<pubsub xmlns='http://jabber.org/protocol/pubsub#owner'><affiliations node='n'><affiliation jid='bob@b.example' affiliation='member'/></affiliations></pubsub>`,
