@@ -4,11 +4,14 @@ import (
 	"crypto/x509"
 	"encoding/json"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"godwit/web"
 )
@@ -175,6 +178,64 @@ func TestHTTPSHangersOn(t *testing.T) {
 	}
 	if code := s.end(t); code != exitOK {
 		t.Error(code)
+	}
+}
+
+// pipeListener has one connection, in memory.
+type pipeListener struct {
+	conn chan net.Conn
+	net.Listener
+}
+
+func (l pipeListener) Accept() (net.Conn, error) {
+	c, ok := <-l.conn
+	if !ok {
+		return nil, net.ErrClosed
+	}
+	return c, nil
+}
+
+func (l pipeListener) Close() error   { return nil }
+func (l pipeListener) Addr() net.Addr { return &net.TCPAddr{} }
+
+// Who sends a request drop by drop is not waited for.
+func TestSlowRequests(t *testing.T) {
+	for why, tt := range map[string]struct {
+		request string
+		limit   time.Duration
+		answer  string
+	}{
+		"half a line":   {"GET / HT", 5 * time.Second, ""},
+		"half a header": {"GET / HTTP/1.1\r\nHost: a\r\n", 5 * time.Second, ""},
+		"half a body":   {"POST /body HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\nx", 15 * time.Second, "408"},
+		"and then none": {"GET / HTTP/1.1\r\nHost: a\r\n\r\n", time.Minute, "200"},
+		"a long header": {"GET / HTTP/1.1\r\nHost: a\r\nX: " + strings.Repeat("x", 24<<10) + "\r\n\r\n", 5 * time.Second, "431"},
+	} {
+		t.Run(why, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				server := webServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					if _, err := io.ReadAll(r.Body); err != nil {
+						w.WriteHeader(http.StatusRequestTimeout)
+					}
+				}), slog.New(slog.DiscardHandler))
+				l := pipeListener{conn: make(chan net.Conn, 1)}
+				client, theirs := net.Pipe()
+				l.conn <- theirs
+				go server.Serve(l)
+				begun := time.Now()
+				go io.WriteString(client, tt.request)
+				answer, _ := io.ReadAll(client)
+				if took := time.Since(begun); took > tt.limit+time.Second {
+					t.Errorf("held for %v", took)
+				}
+				if !strings.Contains(string(answer), tt.answer) {
+					t.Errorf("%q", answer)
+				}
+				client.Close()
+				close(l.conn)
+				server.Close()
+			})
+		})
 	}
 }
 
