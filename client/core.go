@@ -113,6 +113,9 @@ func (k *core) load(ctx context.Context) error {
 	if err := k.loadPin(ctx); err != nil {
 		return err
 	}
+	if err := k.loadOwed(ctx); err != nil {
+		return err
+	}
 	box, queued, err := outbox.Open(ctx, k.cfg.Cache, k.self, k.cfg.Outbox)
 	if err != nil {
 		return err

@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"time"
 
@@ -23,6 +24,7 @@ type readings struct {
 	said  map[jid.JID]string   // the last marker sent in a chat, by message
 	heard map[markerKey]string // the newest marker that came, per chat, while one is dealt with
 	early map[jid.JID]string   // how far another device has read, as stanza-ids of messages that are not known yet
+	kept  bool                 // what is owed is in the cache as well
 	conf  bool                 // the node was configured in this session, or an attempt made
 }
 
@@ -75,6 +77,9 @@ func (k *core) oweReading(chat jid.JID, o owedReading, pause time.Duration) {
 // tellReadings tells of one chat after another.
 func (k *core) tellReadings() {
 	r := &k.readings
+	if !k.online() {
+		k.keepOwed()
+	}
 	if r.busy || !k.online() || !k.features.known {
 		return // goes on when that ends
 	}
@@ -155,6 +160,9 @@ func (k *core) tellReading(chat jid.JID, o owedReading, f readFacts, err error) 
 // readingTold goes on with the next.
 func (k *core) readingTold() {
 	k.readings.busy = false
+	if k.readings.kept && len(k.readings.owed) == 0 {
+		k.keepOwed()
+	}
 	if len(k.readings.owed) > 0 && !k.readings.due.isSet() {
 		k.later(k.tellReadings)
 	}
@@ -233,4 +241,46 @@ func (k *core) learnReading(key markerKey) {
 			delete(k.readings.heard, key)
 		})
 	})
+}
+
+// recordOwed keeps what was read without a connection, in case the program ends before there is one.
+const recordOwed = "readings-owed"
+
+// keepOwed writes what is owed into the cache: JSON, chats and places.
+func (k *core) keepOwed() {
+	places := make(map[string]string, len(k.readings.owed))
+	for chat, o := range k.readings.owed {
+		if o.marker {
+			places[chat.String()] = o.upto.String()
+		}
+	}
+	record := cache.Record{Name: recordOwed}
+	if len(places) > 0 {
+		record.Value, _ = json.Marshal(places) // texts never fail
+	}
+	k.readings.kept = len(places) > 0
+	k.commit(cache.Batch{Records: []cache.Record{record}}, nil)
+}
+
+// loadOwed reads what an earlier run left. What cannot be understood is as if it had been told.
+func (k *core) loadOwed(ctx context.Context) error {
+	value, err := k.cfg.Cache.Record(ctx, recordOwed)
+	if errors.Is(err, cache.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	var places map[string]string
+	if json.Unmarshal(value, &places) != nil {
+		return nil
+	}
+	for text, place := range places {
+		chat, err := jid.Parse(text)
+		upto, bad := cache.ParseCursor(place)
+		if err == nil && bad == nil && chat.IsBare() && len(k.readings.owed) < maxReading {
+			k.readings.owed[chat], k.readings.kept = owedReading{upto: upto, marker: true}, true
+		}
+	}
+	return nil
 }

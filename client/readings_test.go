@@ -2,12 +2,15 @@ package client_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"godwit/client"
+	"godwit/client/cache"
+	"godwit/client/cache/memory"
 	"godwit/stanza"
 )
 
@@ -104,6 +107,45 @@ func TestReadingsAreGathered(t *testing.T) {
 		time.Sleep(time.Minute)
 		if n := s.sent(isMarker); n != 1 {
 			t.Errorf("%d markers, and nobody asked for the last", n)
+		}
+	})
+}
+
+// TestReadingsOutlastTheProgram: what was read without a connection is told by the next run that has one.
+func TestReadingsOutlastTheProgram(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newScripted(t)
+		s.features = append(s.features, "http://jabber.org/protocol/pubsub#publish-options")
+		s.identity = "<identity category='pubsub' type='pep'/>"
+		store := memory.New()
+		same := func(c *client.Config) { c.Cache = store }
+		u := start(t, s, same)
+		u.ready(s)
+		s.send(stamped("7"))
+		synctest.Wait()
+		_ = u.c.Close()
+		refused := errors.New("no network")
+		s.mu.Lock()
+		s.refuse = refused
+		s.mu.Unlock()
+		u = start(t, s, same)
+		if err := u.c.MarkRead(context.Background(), bob, "m7"); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Second)
+		_ = u.c.Close()
+		s.mu.Lock()
+		s.refuse = nil
+		s.mu.Unlock()
+		u = start(t, s, same)
+		defer u.stop()
+		marker := s.expect("marker", func(st *stanza.Stanza) bool { return st.Has("urn:xmpp:chat-markers:0", "displayed") })
+		if n, _ := marker.Child("urn:xmpp:chat-markers:0", "displayed"); n.Attr("id") != "m7" {
+			t.Errorf("%s", marker)
+		}
+		time.Sleep(time.Minute)
+		if _, err := store.Record(context.Background(), "readings-owed"); !errors.Is(err, cache.ErrNotFound) {
+			t.Errorf("it would be told again: %v", err)
 		}
 	})
 }
