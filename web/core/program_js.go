@@ -13,6 +13,8 @@ import (
 	"godwit/client/cache/memory"
 	"godwit/headless"
 	"godwit/web/core/bridge"
+	"godwit/web/core/indexed"
+	"godwit/web/core/journal"
 	"godwit/web/core/socket"
 )
 
@@ -94,7 +96,7 @@ func (p *program) command(text string) {
 
 // live runs a client until it ends or ctx does.
 func (r *run) live(ctx context.Context, p plan) error {
-	store, err := open(ctx, p)
+	store, err := r.open(ctx, p)
 	if err != nil {
 		return err
 	}
@@ -131,8 +133,19 @@ func (r *run) live(ctx context.Context, p plan) error {
 	}
 }
 
-// open opens the account's cache.
-func open(context.Context, plan) (cache.Cache, error) { return memory.New(), nil }
+// open opens the account's cache. Where the browser keeps nothing, as some do in private
+// windows, it is one in memory, and the user is told.
+func (r *run) open(ctx context.Context, p plan) (cache.Cache, error) {
+	log, err := indexed.Open(ctx, p.database())
+	if err != nil && !errors.Is(err, cache.ErrIO) {
+		return nil, err
+	}
+	if err != nil {
+		r.page.tell(headless.Error{Event: "error", Message: err.Error(), Code: "no-database"})
+		return memory.New(), nil
+	}
+	return journal.Open(ctx, log)
+}
 
 // tell sends an event.
 func (p page) tell(event any) {
