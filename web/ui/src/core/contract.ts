@@ -210,6 +210,12 @@ export interface Read {
   time?: string;
 }
 
+export interface Removed {
+  chat: string;
+  id: string;
+  instead?: string;
+}
+
 export interface Roster {
   items: Item[];
 }
@@ -402,6 +408,7 @@ export type Event =
   | ({ event: "online"; tag?: string } & Online)
   | ({ event: "presence"; tag?: string } & Presence)
   | ({ event: "read"; tag?: string } & Read)
+  | ({ event: "removed"; tag?: string } & Removed)
   | ({ event: "roster"; tag?: string } & Roster)
   | ({ event: "sent"; tag?: string } & Progress)
   | ({ event: "setting"; tag?: string } & Setting)
