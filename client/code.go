@@ -31,7 +31,7 @@ var codes = []struct {
 	{outbox.ErrUnknown, "not-found"},
 	{cache.ErrNotFound, "not-found"}, {cache.ErrInvalid, "invalid"}, {cache.ErrLimit, "limit"}, {cache.ErrBusy, "busy"},
 	{cache.ErrFull, "disk-full"}, {cache.ErrIO, "disk"}, {cache.ErrCorrupt, "damaged"}, {cache.ErrClosed, "closed"},
-	{stream.ErrTLSRequired, "tls-required"},
+	{stream.ErrTLSRequired, "tls-required"}, {ErrSignInAgain, "auth"}, {ErrSignedOut, "signed-out"}, {ErrKnowsPassword, "password-reset-required"},
 	{context.Canceled, "cancelled"}, {context.DeadlineExceeded, "timeout"},
 }
 

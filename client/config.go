@@ -48,8 +48,12 @@ type Software struct {
 // Config says who signs in, over what, and what is remembered where.
 type Config struct {
 	// JID is the account. A resource part is the one wished for.
-	JID      jid.JID
+	JID jid.JID
+	// Password may be empty where the cache has a token from an earlier run (XEP-0484);
+	// without one Run ends with ErrSignInAgain.
 	Password string
+	// NoToken: do not ask the server for a token to sign in with the next time.
+	NoToken bool
 
 	// Dialer opens links to the account's server. Certificates are its
 	// business, and it must check them unless the user said otherwise.

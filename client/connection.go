@@ -86,8 +86,9 @@ func (k *core) signIn(over link.Link) {
 
 func (k *core) streamConfig() *stream.ClientConfig {
 	sw := &k.cfg.Software
+	password, token := k.credentials()
 	return &stream.ClientConfig{
-		JID: k.cfg.JID, Password: k.cfg.Password,
+		JID: k.cfg.JID, Password: password, Token: token, WantToken: !k.cfg.NoToken,
 		AllowUnencrypted: k.cfg.AllowUnencrypted, AllowPlain: k.cfg.AllowPlain, Pin: k.conn.pin,
 		UserAgent: stream.UserAgent{ID: k.choices.device, Software: sw.Name + " " + sw.Version, Device: sw.Device},
 		Tag:       cmp.Or(k.cfg.JID.Resource(), sw.Name), Carbons: true, Resume: k.conn.resume,
@@ -107,13 +108,14 @@ func (k *core) connected(epoch uint64, s *stream.Stream, session *stream.ClientS
 	if err != nil {
 		k.log.Info("sign-in failed", "account", k.self.String(), "error", err)
 		if fatal(err) {
-			k.quit(err)
+			k.quit(k.withoutAccess(err))
 			return
 		}
 		k.retryLater(err)
 		return
 	}
 	c.stream, c.upAt, c.asked = s, time.Now(), time.Time{}
+	k.keepAccess(session)
 	if session.Pin != c.pin {
 		c.pin = session.Pin
 		k.savePin()
@@ -138,7 +140,7 @@ func fatal(err error) bool {
 	if errors.As(err, &remote) && remote.Remote {
 		return remote.Condition == stream.HostUnknown || remote.Condition == stream.HostGone
 	}
-	return errors.Is(err, stream.ErrTLSRequired) || errors.Is(err, sasl.ErrDowngrade) ||
+	return errors.Is(err, stream.ErrTLSRequired) || errors.Is(err, stream.ErrTokenUseless) || errors.Is(err, sasl.ErrDowngrade) ||
 		errors.Is(err, sasl.ErrNoMechanism) || errors.Is(err, sasl.ErrServerProof)
 }
 
@@ -208,6 +210,12 @@ func (k *core) disconnected(epoch uint64, err error) {
 		return
 	}
 	k.lose(err)
+	if k.access.signingOut {
+		k.access = access{}
+		k.saveToken()
+		k.quit(ErrSignedOut)
+		return
+	}
 	if k.leaving || c.beside != nil {
 		return // what is tried beside goes on
 	}

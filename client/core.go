@@ -32,6 +32,7 @@ type core struct {
 	leaving bool
 
 	conn      connection
+	access    access
 	requests  requests
 	features  features
 	roster    contactList
@@ -96,7 +97,11 @@ func (k *core) run(ctx context.Context) error {
 	if len(k.cfg.Transports) > 0 {
 		k.introduce = k.newIntroducer()
 	}
-	k.connect()
+	if k.access.usable() {
+		k.connect()
+	} else {
+		k.quit(ErrSignInAgain)
+	}
 	k.loop(ctx)
 	k.leave()
 	return k.err
@@ -114,6 +119,9 @@ func (k *core) load(ctx context.Context) error {
 		return err
 	}
 	if err := k.loadOwed(ctx); err != nil {
+		return err
+	}
+	if err := k.loadAccess(ctx); err != nil {
 		return err
 	}
 	box, queued, err := outbox.Open(ctx, k.cfg.Cache, k.self, k.cfg.Outbox)

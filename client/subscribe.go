@@ -6,6 +6,7 @@ import (
 
 	"godwit/jid"
 	"godwit/stanza"
+	"godwit/xep/pars"
 	rosterxep "godwit/xep/roster"
 	"godwit/xmlstream"
 )
@@ -48,8 +49,9 @@ func (k *core) checkContact(j jid.JID) (jid.JID, error) {
 	return j, nil
 }
 
-// subscribe asks for a contact and accepts it in advance.
-func (k *core) subscribe(j jid.JID, name string, groups []string) error {
+// subscribe asks for a contact and accepts it in advance. token is that of an invitation
+// (XEP-0379), or "".
+func (k *core) subscribe(j jid.JID, name string, groups []string, token string) error {
 	j, err := k.checkContact(j)
 	if err != nil {
 		return err
@@ -64,8 +66,12 @@ func (k *core) subscribe(j jid.JID, name string, groups []string) error {
 	if k.features.approval && !contact.Subscription.SeenByContact() {
 		k.sendPresence(stanza.Subscribed, j) // RFC 6121 §3.4: in advance
 	}
-	if !contact.Subscription.SeesContact() {
+	switch {
+	case contact.Subscription.SeesContact():
+	case token == "":
 		k.sendPresence(stanza.Subscribe, j)
+	default:
+		k.send(stanza.Build(stanza.Presence, stanza.Subscribe, j, jid.JID{}, newID(), pars.Preauth{Token: token}.Encode))
 	}
 	return nil
 }
@@ -109,7 +115,7 @@ func (k *core) setItem(item rosterxep.Item, done func(error)) {
 // Subscribe adds a contact: the user asks to see their presence and lets them see
 // the user's.
 func (c *Client) Subscribe(ctx context.Context, contact jid.JID, name string, groups ...string) error {
-	return c.call(ctx, func(k *core) error { return k.subscribe(contact, name, groups) })
+	return c.call(ctx, func(k *core) error { return k.subscribe(contact, name, groups, "") })
 }
 
 // Accept lets a contact see the user's presence, and asks for theirs.

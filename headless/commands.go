@@ -45,7 +45,7 @@ func on[T any](name string, do func(context.Context, *Call, T) error) entry {
 }
 
 // table holds every command there is. Each family has a file of its own and a row here.
-var table = tableOf(chatCommands, contactCommands, blockingCommands, settingCommands, clientCommands, fileCommands)
+var table = tableOf(chatCommands, contactCommands, blockingCommands, settingCommands, clientCommands, deviceCommands, fileCommands)
 
 func tableOf(families ...[]entry) map[string]entry {
 	all := map[string]entry{}

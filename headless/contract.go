@@ -10,7 +10,7 @@ func CommandTypes() map[string]any {
 		"subscribe": Subscribe{}, "accept": Accept{}, "unsubscribe": Unsubscribe{}, "decline": Decline{}, "rename": Rename{}, "roster": AskRoster{},
 		"block": Block{}, "unblock": Unblock{}, "blocked": AskBlocked{},
 		"set": Set{}, "settings": AskSettings{},
-		"devices": AskDevices{}, "signout": SignOut{}, "signoutself": SignOutSelf{}, "password": SetPassword{}, "invite": MakeInvite{},
+		"devices": AskDevices{}, "signout": SignOut{}, "signoutself": SignOutSelf{}, "password": SetPassword{}, "invite": MakeInvite{}, "useinvite": UseInvite{},
 		"sendfile": SendFile{}, "acceptfile": AcceptFile{}, "cancelfile": CancelFile{}, "retryfile": RetryFile{},
 		"presence": SetPresence{}, "links": AskLinks{}, "network": Network{}, "quit": Quit{},
 	}

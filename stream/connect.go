@@ -94,7 +94,7 @@ func (c *connector) open() error {
 	_, c.secure = link.Secure(c.l)
 	c.s.reopen()
 	h := link.Header{To: c.cfg.JID.Domain(), Version: version, Lang: c.cfg.Lang}
-	if c.secure { // RFC 6120 §4.7.1: not before the stream is confidential
+	if c.secure && c.cfg.JID.Local() != "" { // RFC 6120 §4.7.1: not before the stream is confidential
 		h.From = c.cfg.JID.Bare().String()
 	}
 	if err := c.s.open(h); err != nil {

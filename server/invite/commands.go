@@ -76,7 +76,7 @@ func (r *Room) createAccount(ctx context.Context, c command.Command, who jid.JID
 		}
 		return command.Command{Node: c.Node, Session: session, Status: command.Executing, Actions: []command.Action{command.Complete}, Form: &form}.Encode, nil
 	}
-	w := Wish{Inviter: who, Register: true, Contact: true}
+	w := Wish{Inviter: who, Register: true, Contact: true, ToRegister: true}
 	if v := c.Form.Value("roster-subscription"); v == "0" || v == "false" {
 		w.Contact = false
 	}

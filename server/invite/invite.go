@@ -106,7 +106,9 @@ type Wish struct {
 	// Register: an account may be made with it; Account reserves an address.
 	Register bool
 	Account  jid.JID
-	Uses     int // 1
+	// ToRegister: the URI is one for making an account, although there is a contact too (XEP-0401 §4.4).
+	ToRegister bool
+	Uses       int // 1
 	Life     time.Duration
 	// Unbounded: no limit on how many are open. For the operator.
 	Unbounded bool
@@ -147,7 +149,11 @@ func (r *Room) Make(ctx context.Context, w Wish) (Made, error) {
 	if err := r.cfg.Store.Create(ctx, i, most); err != nil {
 		return Made{}, err
 	}
-	return Made{Token: token, URI: r.uri(i, token).String(), Page: r.cfg.Page(token), Expires: i.Expires}, nil
+	u := r.uri(i, token)
+	if w.ToRegister && w.Account.IsZero() {
+		u = pars.Invitation{With: r.cfg.Domain, Register: true, Token: token}
+	}
+	return Made{Token: token, URI: u.String(), Page: r.cfg.Page(token), Expires: i.Expires}, nil
 }
 
 // uri is the invitation for programs.
