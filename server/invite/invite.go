@@ -109,7 +109,7 @@ type Wish struct {
 	// ToRegister: the URI is one for making an account, although there is a contact too (XEP-0401 §4.4).
 	ToRegister bool
 	Uses       int // 1
-	Life     time.Duration
+	Life       time.Duration
 	// Unbounded: no limit on how many are open. For the operator.
 	Unbounded bool
 }
