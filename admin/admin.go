@@ -37,6 +37,8 @@ type Source struct {
 	Shared func() Shared
 	// HTTP returns totals of the HTTP face; nil when there is none.
 	HTTP func() HTTP
+	// Page returns where browsers find the server; "" if nowhere.
+	Page func() string
 	// Removed is called when an account was removed from the store by another process.
 	Removed func(jid.JID)
 	// Changed is called when the sessions of an account shall end because another process changed its password.
@@ -108,6 +110,13 @@ func New(src Source, log *slog.Logger) (*Surface, error) {
 	public.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
 	control := http.NewServeMux()
 	control.HandleFunc("GET /sessions", func(w http.ResponseWriter, _ *http.Request) { sessions(w, src) })
+	control.HandleFunc("GET /page", func(w http.ResponseWriter, _ *http.Request) {
+		at := ""
+		if src.Page != nil {
+			at = src.Page()
+		}
+		text(w, http.StatusOK, at)
+	})
 	control.HandleFunc("POST /removed", func(w http.ResponseWriter, r *http.Request) { about(w, r, src.Removed) })
 	control.HandleFunc("POST /changed", func(w http.ResponseWriter, r *http.Request) { about(w, r, src.Changed) })
 	s.public = &http.Server{Handler: public, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10, ErrorLog: errors}

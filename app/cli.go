@@ -25,6 +25,7 @@ const (
 type cli struct {
 	Serve    serveCommand    `cmd:"" help:"Run the server."`
 	User     userCommand     `cmd:"" help:"Add, change, remove and list accounts."`
+	Invite   inviteCommand   `cmd:"" help:"Make a link that lets somebody in: to make an account, to become a contact."`
 	Sessions sessionsCommand `cmd:"" help:"Show who is online: address, port, transport, TLS, client, since when."`
 	Headless headlessCommand `cmd:"" help:"Run a client that speaks JSON lines on standard input and output."`
 	Nat      natCommand      `cmd:"" help:"Find out what kind of network this machine is behind, and what will work from here."`

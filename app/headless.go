@@ -3,13 +3,18 @@ package app
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
 	"os"
+	urlpath "path"
 	"path/filepath"
 	"strings"
 
 	"godwit/client"
 	"godwit/client/path"
 	"godwit/headless"
+	"godwit/jid"
 	"godwit/link/tcp"
 	"godwit/link/ws"
 )
@@ -20,6 +25,7 @@ type headlessCommand struct {
 	Contact string `arg:"" optional:"" help:"With links: this contact only."`
 	JSON    bool   `name:"json" help:"With links: print one JSON object a line."`
 	passwordFlag
+	Register     string `placeholder:"TOKEN" help:"Make the account first, with the token of an invitation, or its xmpp: or https: address; \"open\" where everybody may. Then go on as ever."`
 	Server       string `placeholder:"HOST[:PORT]" help:"Connect here instead of asking DNS for the account's domain; or to a WebSocket: wss://HOST[:PORT]/PATH."`
 	CA           string `name:"ca" type:"existingfile" placeholder:"FILE" help:"Trust the certificates in this PEM file instead of the system's."`
 	Insecure     bool   `help:"Accept any certificate. For tests: whoever sits in between can read and change everything."`
@@ -35,7 +41,7 @@ type headlessCommand struct {
 // Help is shown below the usage.
 func (headlessCommand) Help() string {
 	return `Reads one JSON object a line from standard input and writes one a line to standard output. The password comes from --password-file or
-$GODWIT_PASSWORD.
+$GODWIT_PASSWORD. Once signed in it need not be given again: the server gives a token, which is kept with the messages.
 
   $ export GODWIT_PASSWORD=secret
   $ godwit headless alice@localhost --server localhost --ca godwit-data/cert.pem
@@ -83,20 +89,32 @@ func (c *headlessCommand) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
+	if password == "" && (c.Register != "" || !hasCache(data, account)) {
+		return usagef("a password is needed: --password-file FILE or $GODWIT_PASSWORD")
+	}
 	if err := checkTransport(c.Server, c.Transport); err != nil {
 		return err
 	}
 	mode := map[string]tcp.Mode{"auto": tcp.Any, "tcp": tcp.StartTLS, "tls": tcp.DirectTLS}[c.Transport]
-	rc, err := newClient(ctx, clientOptions{
+	options := clientOptions{
 		account: account, password: password, server: c.Server, mode: mode, socket: c.Transport == "ws", ca: c.CA, insecure: c.Insecure, data: data,
 		route: path.Route(c.Route), share: client.Share(c.ShareAddress), mapping: c.PortMapping == "on", device: hostname(), log: log,
-	})
+	}
+	if c.Register != "" {
+		if err := registerAccount(ctx, options, c.Register); err != nil {
+			return err
+		}
+	}
+	rc, err := newClient(ctx, options)
 	if err != nil {
 		return err
 	}
 	stop := serveQuestions(ctx, clientSocket(data, account), rc, lang, log)
 	err = headless.Run(ctx, s.in, s.out, rc.Client, lang)
 	stop()
+	if errors.Is(err, client.ErrSignedOut) { // as it was asked to: nothing of the account stays here
+		return errors.Join(rc.close(), removeCache(data, account))
+	}
 	return errors.Join(err, rc.close())
 }
 
@@ -122,7 +140,47 @@ func (c *headlessCommand) secret() (string, error) {
 	if p := os.Getenv("GODWIT_PASSWORD"); p != "" {
 		return p, nil
 	}
-	return "", usagef("a password is needed: --password-file FILE or $GODWIT_PASSWORD")
+	return "", nil // a token may be there
+}
+
+// hasCache reports whether the account was signed in to from here before.
+func hasCache(data string, account jid.JID) bool {
+	_, err := os.Stat(filepath.Join(data, cacheName(account)))
+	return err == nil
+}
+
+// removeCache removes what was kept of an account.
+func removeCache(data string, account jid.JID) error {
+	var errs []error
+	for _, end := range []string{"", "-wal", "-shm"} {
+		if err := os.Remove(filepath.Join(data, cacheName(account)+end)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// registerAccount makes the account with an invitation.
+func registerAccount(ctx context.Context, o clientOptions, invitation string) error {
+	token := invitation
+	if u, err := url.Parse(invitation); err == nil && u.Scheme == "https" {
+		token = urlpath.Base(u.Path)
+	}
+	switch i, err := client.ParseInvitation(invitation); {
+	case err == nil:
+		token = i.Token
+	case invitation == "open":
+		token = ""
+	}
+	trust, err := trustConfig(o)
+	if err != nil {
+		return err
+	}
+	err = client.Register(ctx, client.RegisterConfig{JID: o.account.Bare(), Password: o.password, Token: token, Dialer: dialer(o, trust)})
+	if err != nil {
+		return fmt.Errorf("the account could not be made: %w", err)
+	}
+	return nil
 }
 
 // defaultClientData is where clients keep what they know.

@@ -13,6 +13,7 @@ func TestHelp(t *testing.T) {
 		{"user passwd", "godwit user passwd --end-sessions alice@localhost"},
 		{"user remove", "godwit user remove alice@localhost"},
 		{"user list", "godwit user list --json | jq -r .jid"},
+		{"invite", "godwit invite --contact-of alice@localhost"},
 		{"sessions", "godwit sessions --json | jq"},
 		{"headless", `{"cmd":"send","to":"bob@localhost","body":"hi","id":"m1"}`},
 		{"nat", "godwit nat --server example.org"},

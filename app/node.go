@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"godwit/admin"
@@ -38,11 +39,12 @@ type node struct {
 	guard    *guard
 	cert     *certificate
 	server   *server.Server
-	relay    *relay.Server // STUN, and TURN unless that is off; nil without both
-	mux      *tcpmux.Mux   // the shared port; nil without
-	https    *tcpmux.Mux   // the port of the page; nil without
-	web      *http.Server  // what both serve over HTTPS
-	page     string        // where browsers find it; "" if nowhere
+	relay    *relay.Server          // STUN, and TURN unless that is off; nil without both
+	mux      *tcpmux.Mux            // the shared port; nil without
+	https    *tcpmux.Mux            // the port of the page; nil without
+	web      *http.Server           // what both serve over HTTPS
+	page     string                 // where browsers find it; "" if nowhere
+	pageAt   atomic.Pointer[string] // the same, for sessions that begin before it is known
 	webCount *webCount
 	admin    *admin.Surface
 
@@ -127,6 +129,7 @@ func (n *node) listenAdmin(ctx context.Context, c *serveCommand, st server.Store
 	src := admin.Source{
 		Server:  n.server,
 		SignIns: n.guard.totals,
+		Page:    n.pageAddress,
 		Removed: n.server.AccountRemoved,
 		Changed: func(who jid.JID) {
 			n.withdraw(who)

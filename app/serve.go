@@ -19,6 +19,7 @@ import (
 	"godwit/server"
 	"godwit/server/account"
 	"godwit/server/introduce"
+	"godwit/server/invite"
 	"godwit/server/register"
 	"godwit/store"
 	"godwit/stream"
@@ -58,8 +59,10 @@ type serveCommand struct {
 	WebURL     string `name:"web-url" toml:"web.url" placeholder:"URL" help:"Where browsers find the web client, if that is not https://DOMAIN:PORT/ of the https listener: behind a router or a proxy, such as https://chat.example.org/."`
 	WebOrigins string `name:"web-origins" toml:"web.origins" placeholder:"ORIGINS" help:"Pages of other servers that may use the WebSocket, such as https://web.example.org, with commas between."`
 
-	AuthPlain bool   `name:"auth-plain" toml:"auth.plain" help:"Also offer PLAIN, inside TLS only, for clients that know no SCRAM. They send the password itself."`
-	Register  string `toml:"auth.register" default:"off" enum:"off,open" help:"Whether clients may make accounts, change their password and remove their account (XEP-0077): off or open (to everybody)."`
+	AuthPlain bool          `name:"auth-plain" toml:"auth.plain" help:"Also offer PLAIN, inside TLS only, for clients that know no SCRAM. They send the password itself."`
+	Register  string        `toml:"auth.register" default:"off" enum:"off,open" help:"Whether strangers may make accounts, and people remove theirs (XEP-0077): off or open (to everybody). An invitation lets people in in any case."`
+	Invite    string        `toml:"auth.invite" default:"contacts" enum:"off,contacts,accounts" help:"What accounts may invite to: off (nothing), contacts (to become contacts) or accounts (to make an account here, too). Whoever runs the server may always: godwit invite."`
+	TokenLife time.Duration `toml:"auth.token-life" default:"504h" placeholder:"DURATION" help:"How long a client stays signed in without being used (XEP-0484)."`
 
 	Introduce string `toml:"policy.introduce" default:"contacts" enum:"contacts,anyone,off" help:"Between whom the server passes offers of a direct connection: contacts, anyone or off."`
 
@@ -208,6 +211,7 @@ func (c *serveCommand) serverConfig(domain jid.JID, st server.Store, n *node, lo
 	return server.Config{
 		Domain: domain, Store: st, Log: log, Program: program(),
 		AllowPlain: c.AuthPlain, Guard: n.guard, Introduce: policy,
+		Invite: invite.Policy(c.Invite), InvitePage: invitePage(n.pageAddress), TokenLife: c.TokenLife,
 		Register: c.Register == "open", RegisterRate: stream.Rate{Burst: c.MaxRegistered, Every: register.DefaultRate.Every},
 		ArchiveDefault: store.ArchiveDefault(c.ArchiveDefault), ArchiveKeep: c.ArchiveKeep, InboxKeep: c.InboxKeep,
 		Accounts: account.Limits{

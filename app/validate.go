@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"godwit/jid"
+	"godwit/server/devices"
 )
 
 // Validate is called by the parser of the command line: what is wrong with the settings is a mistake of usage, found before anything starts.
@@ -54,11 +55,14 @@ func (c *serveCommand) Validate() error {
 	}{
 		{"archive-keep", c.ArchiveKeep, 0}, {"inbox-keep", c.InboxKeep, 0}, {"resume-timeout", c.ResumeTimeout, time.Second},
 		{"handshake-limit", c.HandshakeLimit, time.Second}, {"shutdown-timeout", c.ShutdownTimeout, 0},
-		{"turn-credentials", c.TURNCredentials, time.Minute},
+		{"turn-credentials", c.TURNCredentials, time.Minute}, {"token-life", c.TokenLife, devices.MinLife},
 	} {
 		if d.value < d.least {
 			return usagef("--%s must be at least %s, not %s", d.flag, d.least, d.value)
 		}
+	}
+	if c.TokenLife > devices.MaxLife {
+		return usagef("--token-life must be at most %s, not %s", devices.MaxLife, c.TokenLife)
 	}
 	return nil
 }

@@ -18,9 +18,11 @@ import (
 
 	"godwit/link"
 	"godwit/link/ws"
+	"godwit/store"
 	"godwit/tcpmux"
 	"godwit/web"
 	"godwit/web/bundle"
+	"godwit/web/invite"
 )
 
 // page is the web client that the program was built with; nil without.
@@ -28,7 +30,37 @@ func page() fs.FS { return bundle.Files() }
 
 // mounts are handlers that other rooms bring for the HTTP face, by pattern.
 func (n *node) mounts(*serveCommand) map[string]http.Handler {
-	return map[string]http.Handler{}
+	return map[string]http.Handler{"/invite/{token}": n.invitations()}
+}
+
+// invitations is the page that explains an invitation.
+func (n *node) invitations() http.Handler {
+	room := n.server.Invitations
+	return invite.New(invite.Config{
+		Domain: n.domain, Client: page() != nil, Log: n.log,
+		Look: func(ctx context.Context, token string) (invite.Invitation, error) {
+			i, uri, err := room.Look(ctx, token)
+			if errors.Is(err, store.ErrNotFound) {
+				return invite.Invitation{}, invite.ErrUnknown
+			}
+			if err != nil {
+				return invite.Invitation{}, err
+			}
+			found := invite.Invitation{URI: uri, Register: i.Register, Contact: i.Contact, Expires: i.Expires, UsedUp: i.Uses <= 0}
+			if !i.Inviter.IsZero() {
+				found.From = i.Inviter.String()
+			}
+			return found, nil
+		},
+	})
+}
+
+// pageAddress is where browsers find the page; "" if nowhere, or not yet.
+func (n *node) pageAddress() string {
+	if at := n.pageAt.Load(); at != nil {
+		return *at
+	}
+	return ""
 }
 
 // listenHTTPS opens the port of the page and the WebSocket. It is told apart like the shared port, of which HTTP is the only share: who is silent,
@@ -96,6 +128,7 @@ func (n *node) serveWeb(c *serveCommand) {
 	if n.page == "" && at != "" {
 		n.page = "https://" + at + "/"
 	}
+	n.pageAt.Store(&n.page)
 }
 
 // trust is what the page about it says; nil where the certificate is from outside.

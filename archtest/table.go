@@ -149,6 +149,7 @@ var fences = []fence{
 	{"github.com/caddyserver/certmagic/...", []string{"app/..."}, nil, "certificates come in through app"},
 	{"charm.land/...", []string{"tui/..."}, nil, "the terminal's face"},
 	{"github.com/gen2brain/beeep/...", []string{"tui/..."}, nil, "desktop notices are a face's"},
+	{"rsc.io/qr/...", []string{"web/invite"}, nil, "pictures of links belong to the page that shows them"},
 	{"github.com/mdp/qrterminal/...", []string{"app/...", "tui/..."}, nil, "pictures on terminals are a face's"},
 	{"github.com/andybalholm/brotli/...", []string{"web/build"}, nil, "files are compressed when they are built; nothing is while it is served"},
 	{"github.com/evanw/esbuild/...", []string{"web/build"}, nil, "only the web face is bundled"},

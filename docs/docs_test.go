@@ -277,7 +277,7 @@ var flag = regexp.MustCompile(`--[a-z][a-z0-9-]*`)
 // TestFlags holds flags, configuration keys and defaults against the program, both ways.
 func TestFlags(t *testing.T) {
 	help := output(t, "serve", "--help")
-	for _, sub := range [][]string{{"user", "add"}, {"user", "passwd"}, {"user", "remove"}, {"user", "list"}, {"sessions"}, {"headless"}, {"demo"}} {
+	for _, sub := range [][]string{{"user", "add"}, {"user", "passwd"}, {"user", "remove"}, {"user", "list"}, {"invite"}, {"sessions"}, {"headless"}, {"demo"}} {
 		help += output(t, append(sub, "--help")...)
 	}
 	has := flag.FindAllString(help, -1)

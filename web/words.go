@@ -22,6 +22,10 @@ type words [2]string
 
 func (w words) in(l lang) string { return w[l] }
 
+// Chinese reports whether a page made by the server is to be in Chinese: by ?lang=, else
+// as the browser prefers.
+func Chinese(r *http.Request) bool { return langOf(r) == chinese }
+
 // langOf is the language of an answer: the one asked for by ?lang=, else the
 // first of the browser's that there is.
 func langOf(r *http.Request) lang {

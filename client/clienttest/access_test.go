@@ -3,6 +3,7 @@ package clienttest
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -11,6 +12,7 @@ import (
 	"godwit/sasl"
 	"godwit/server"
 	"godwit/server/invite"
+	"godwit/store"
 )
 
 func withoutPassword(cfg *client.Config) { cfg.Password = "" }
@@ -204,5 +206,46 @@ func TestInvitations(t *testing.T) {
 		if _, asked := e.(client.SubscriptionAsked); asked {
 			t.Error("somebody was asked")
 		}
+	}
+}
+
+// all is what revoking changes one method of.
+type all = store.Grants
+
+// revoking takes a client's access away in the moment it is used, before there is a session to end.
+type revoking struct {
+	all
+	on atomic.Bool
+}
+
+func (r *revoking) Use(ctx context.Context, u store.GrantUse) error {
+	err := r.all.Use(ctx, u)
+	if err == nil && r.on.Load() {
+		err = r.Revoke(ctx, u.Account, u.Agent)
+	}
+	return err
+}
+
+func TestSignedOutWhileSigningIn(t *testing.T) {
+	var grants *revoking
+	w := newWorld(t, func(c *server.Config) {
+		grants = &revoking{all: c.Store.Grants}
+		c.Store.Grants = grants
+	})
+	first := w.join("alice")
+	first.online()
+	if err := first.c.Close(); err != nil {
+		t.Fatal(err)
+	}
+	grants.on.Store(true)
+	p := w.joinWith("alice", first.cache, withoutPassword)
+	if err := end(t, p); !errors.Is(err, client.ErrSignInAgain) {
+		t.Error(err)
+	}
+	if n := count(p, func(client.Online) bool { return true }); n != 0 {
+		t.Errorf("it was online %d times", n)
+	}
+	if n := w.server.Accounts.Counters.Sessions.Load(); n != 0 {
+		t.Errorf("%d sessions stay", n)
 	}
 }

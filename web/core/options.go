@@ -15,6 +15,7 @@ import (
 type options struct {
 	JID      string `json:"jid"`
 	Password string `json:"password"` // may be empty where a token is remembered
+	Token    string `json:"token"`    // of an invitation: the account is made first
 	URL      string `json:"url"`      // of the WebSocket
 	Lang     string `json:"lang"`     // en or zh-CN
 	Device   string `json:"device"`   // what the user would call this device

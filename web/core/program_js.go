@@ -96,6 +96,15 @@ func (p *program) command(text string) {
 
 // live runs a client until it ends or ctx does.
 func (r *run) live(ctx context.Context, p plan) error {
+	if p.options.Token != "" {
+		err := client.Register(ctx, client.RegisterConfig{
+			JID: p.account.Bare(), Password: p.options.Password, Token: p.options.Token,
+			Dialer: &socket.Dialer{URL: p.options.URL}, AllowUnencrypted: p.open,
+		})
+		if err != nil {
+			return err
+		}
+	}
 	store, err := r.open(ctx, p)
 	if err != nil {
 		return err

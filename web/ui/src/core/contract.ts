@@ -282,7 +282,7 @@ export interface AskHistory {
 }
 
 export interface MakeInvite {
-  kind: "contact" | "account";
+  kind?: "contact" | "account";
 }
 
 export interface AskLinks {
@@ -294,6 +294,7 @@ export type Network = object;
 
 export interface SetPassword {
   new: string;
+  old?: string;
 }
 
 export interface SetPresence {
@@ -388,6 +389,10 @@ export interface Unsubscribe {
   jid: string;
 }
 
+export interface UseInvite {
+  uri: string;
+}
+
 /** Every event. */
 export type Event =
   | ({ event: "blocked"; tag?: string } & Blocked)
@@ -449,4 +454,5 @@ export type Command =
   | ({ cmd: "subscribe"; tag?: string } & Subscribe)
   | ({ cmd: "typing"; tag?: string } & SetTyping)
   | ({ cmd: "unblock"; tag?: string } & Unblock)
-  | ({ cmd: "unsubscribe"; tag?: string } & Unsubscribe);
+  | ({ cmd: "unsubscribe"; tag?: string } & Unsubscribe)
+  | ({ cmd: "useinvite"; tag?: string } & UseInvite);
