@@ -58,11 +58,11 @@ func TestUpgrade(t *testing.T) {
 		writeSample(t, fmt.Sprintf(samples, slices.Max(versions)))
 	}
 	for _, version := range versions {
+		sample := fmt.Sprintf(samples, version)
+		if _, err := os.Stat(sample); version > released && errors.Is(err, os.ErrNotExist) {
+			continue // it was never anybody's
+		}
 		t.Run(fmt.Sprintf("from schema %d", version), func(t *testing.T) {
-			sample := fmt.Sprintf(samples, version)
-			if _, err := os.Stat(sample); version > released && errors.Is(err, os.ErrNotExist) {
-				t.Skip("not released: no sample")
-			}
 			path := unpack(t, sample)
 			s := open(t, path)
 			checkSample(t, s)
