@@ -100,7 +100,6 @@ export const en = {
   "presence.xa": "Away for long",
   "presence.dnd": "Do not disturb",
   "presence.offline": "Offline",
-  "me.label": "{name}: {state}. Change",
   "me.title": "My status",
   "me.online.hint": "Contacts see that you are here",
   "me.away.hint": "You may take a while to answer",

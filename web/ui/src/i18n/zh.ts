@@ -102,7 +102,6 @@ export const zh: Record<keyof typeof en, string> = {
   "presence.xa": "长时间离开",
   "presence.dnd": "请勿打扰",
   "presence.offline": "离线",
-  "me.label": "{name}：{state}。更改状态",
   "me.title": "我的状态",
   "me.online.hint": "联系人能看到你在线",
   "me.away.hint": "可能稍后回复",

@@ -60,7 +60,6 @@ function ChatRow({ chat: c, tabIndex }: { chat: Chat; tabIndex: number }): JSX.E
       data-testid="chat-row"
       data-jid={c.chat}
       aria-current={on ? "true" : undefined}
-      aria-label={[name, presenceWord(presenceOf(c.chat)), words, c.muted ? t("chats.muted") : "", preview(c).text].filter(Boolean).join(", ")}
       onClick={(e) => {
         e.preventDefault();
         go({ page: "chat", jid: c.chat, panel: "" }, route.value.page === "chat");
@@ -72,12 +71,23 @@ function ChatRow({ chat: c, tabIndex }: { chat: Chat; tabIndex: number }): JSX.E
           <span class="list-name" dir="auto">
             {name}
           </span>
-          {c.muted ? <Icon name="mute" size={14} /> : null}
+          <span class="sr-only">{presenceWord(presenceOf(c.chat))}</span>
+          {c.muted ? (
+            <>
+              <Icon name="mute" size={14} />
+              <span class="sr-only">{t("chats.muted")}</span>
+            </>
+          ) : null}
           <time class="list-time">{short(time, lang.value)}</time>
         </span>
         <span class="list-bottom">
           <Line chat={c} />
-          {unread > 0 ? <span class={`count ${c.muted ? "count-muted" : ""}`}>{unread > 999 ? "999+" : unread}</span> : null}
+          {unread > 0 ? (
+            <span class={`count ${c.muted ? "count-muted" : ""}`}>
+              <span aria-hidden="true">{unread > 999 ? "999+" : unread}</span>
+              <span class="sr-only">{words}</span>
+            </span>
+          ) : null}
         </span>
       </span>
     </a>

@@ -36,7 +36,7 @@ export function Conversation({ jid, panel }: { jid: string; panel: "" | "info" |
   }, []);
   return (
     <div class="conversation-with-panel">
-      <main class="conversation" {...drop.handlers} data-testid="conversation" aria-label={nameOf(jid)}>
+      <main id="main" class="conversation" {...drop.handlers} data-testid="conversation" aria-label={nameOf(jid)}>
         <Header jid={jid} panel={panel} onSearch={() => (searching.value = !searching.value)} searching={searching.value} />
         {searching.value ? <ChatSearch chat={jid} onClose={() => (searching.value = false)} /> : null}
         <Standing jid={jid} />

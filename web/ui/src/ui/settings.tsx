@@ -33,7 +33,7 @@ export function Settings({ section }: { section: string }): JSX.Element {
   const chosen = SECTIONS.find((s) => s.id === section);
   const shown = chosen ?? SECTIONS[0];
   return (
-    <main class={`settings ${chosen ? "settings-one" : "settings-all"}`} tabIndex={-1} data-testid="settings">
+    <main id="main" class={`settings ${chosen ? "settings-one" : "settings-all"}`} tabIndex={-1} data-testid="settings">
       <nav class="settings-nav" aria-label={t("nav.settings")}>
         <header class="panel-head">
           <IconButton icon="back" label={t("back")} class="only-narrow" onClick={() => back({ page: "chats" })} />

@@ -25,6 +25,7 @@ export function Shell(): JSX.Element {
   const detail = r.page === "chat" || r.page === "settings";
   return (
     <div class={`shell ${detail ? "shell-detail" : "shell-list"} shell-${r.page}`}>
+      {r.page === "settings" ? null : <h1 class="sr-only">{r.page === "contacts" ? t("nav.contacts") : t("nav.chats")}</h1>}
       <a class="skip" href="#main" onClick={(e) => { e.preventDefault(); document.querySelector<HTMLElement>("main textarea, main")?.focus(); }}>
         {t("skip")}
       </a>
@@ -35,7 +36,7 @@ export function Shell(): JSX.Element {
       ) : r.page === "settings" ? (
         <Settings section={r.section} />
       ) : (
-        <main class="nothing" tabIndex={-1}>
+        <main id="main" class="nothing" tabIndex={-1}>
           <Empty icon="bird" title={t("nothing.title")} text={t("nothing.text")} />
         </main>
       )}

@@ -73,7 +73,7 @@ function Me(): JSX.Element {
   const of: Presence = !connection.value.online ? "offline" : ownShow.value === "" ? "online" : ownShow.value;
   return (
     <>
-      <button type="button" class="me" onClick={() => (open.value = true)} aria-label={t("me.label", { name: local(account.value), state: presenceWord(of) })} data-testid="me">
+      <button type="button" class="me" onClick={() => (open.value = true)} title={t("me.title")} data-testid="me">
         <span class={`avatar avatar-m hue-${hue(account.value)}`} aria-hidden="true">
           {initials(local(account.value))}
           <span class="avatar-dot">
@@ -84,7 +84,16 @@ function Me(): JSX.Element {
           <span class="me-name" dir="auto">
             {line(local(account.value), 60)}
           </span>
-          <span class="me-state">{ownStatus.value ? line(ownStatus.value, 60) : presenceWord(of)}</span>
+          <span class="me-state">
+            {ownStatus.value ? (
+              <>
+                <span class="sr-only">{presenceWord(of)} </span>
+                {line(ownStatus.value, 60)}
+              </>
+            ) : (
+              presenceWord(of)
+            )}
+          </span>
         </span>
         <Icon name="down" size={16} />
       </button>
