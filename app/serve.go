@@ -89,7 +89,7 @@ type serveCommand struct {
 // Help is shown below the usage.
 func (serveCommand) Help() string {
 	return `Without any setting it serves the domain localhost from ./godwit-data with a certificate it makes itself. It prints one line for each
-listener, "listening NAME ADDRESS", and then "ready".
+listener, "listening NAME ADDRESS", one for the web client, "page URL", and then "ready".
 
   godwit serve
   godwit serve --domain chat.example.org --tls-cert chain.pem --tls-key key.pem
